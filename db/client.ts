@@ -1,0 +1,27 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import { Pool } from 'pg';
+import * as schema from './schema';
+
+export type Db = NodePgDatabase<typeof schema>;
+export type Tx = Parameters<Parameters<Db['transaction']>[0]>[0];
+/** Reads and writes through a transaction or outside of one. */
+export type DbHandle = Db | Tx;
+/** What a route that only reads holds: it cannot write. */
+export type DbReader = Pick<Db, 'select'>;
+
+export type Database = { db: Db; pool: Pool; close: () => Promise<void> };
+
+/** `max` connections; a waiting caller gives up after 5 s, a statement after 60 s (a page of work is one statement). */
+export function openDatabase(url: string, max: number, onIdleError: (error: Error) => void): Database {
+  const pool = new Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 60_000,
+    idle_in_transaction_session_timeout: 60_000,
+    application_name: 'email-engine',
+  });
+  // A connection that dies while idle (Postgres restarted) is replaced by the pool; without a listener it would end the process.
+  pool.on('error', onIdleError);
+  return { db: drizzle(pool, { schema }), pool, close: () => pool.end() };
+}

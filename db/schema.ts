@@ -1,0 +1,437 @@
+import { sql } from 'drizzle-orm';
+import type { AnyPgColumn } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  char,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/pg-core';
+import { batchStates, rowFates, rowOutcomes } from '../src/domain/batch';
+import { campaignStatuses, contactEventTypes, contactStatuses, sourceTypes, suppressionReasons } from '../src/domain/contact';
+import { injectionMethods, injectionStates } from '../src/domain/injection';
+
+const oneOf = (column: AnyPgColumn, words: readonly string[]) => sql`${column} in (${sql.raw(words.map((word) => `'${word}'`).join(', '))})`;
+const id = () => bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity();
+const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+const stamps = {
+  createdAt: moment('created_at').notNull().defaultNow(),
+  updatedAt: moment('updated_at').notNull().defaultNow(),
+};
+const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+
+export const users = pgTable(
+  'users',
+  {
+    id: id(),
+    email: varchar('email', { length: 255 }).notNull().unique(),
+    passwordHash: varchar('password_hash', { length: 255 }).notNull(),
+    role: varchar('role', { length: 20, enum: ['admin', 'operator', 'viewer'] }).notNull(),
+    isActive: boolean('is_active').notNull().default(true),
+    ...stamps,
+  },
+  (table) => [check('users_role_known', oneOf(table.role, ['admin', 'operator', 'viewer']))],
+);
+
+export const mailwizzInstances = pgTable(
+  'mailwizz_instances',
+  {
+    id: id(),
+    instanceId: varchar('instance_id', { length: 50 }).notNull().unique(),
+    name: varchar('name', { length: 255 }).notNull(),
+    description: text('description'),
+    apiUrl: varchar('api_url', { length: 500 }).notNull(),
+    // Sealed (design 6): never the plain key. Wider than the contract's 255, because the seal adds key id, nonce and tag.
+    apiKey: varchar('api_key', { length: 1000 }).notNull(),
+    mysqlEnabled: boolean('mysql_enabled').notNull().default(false),
+    mysqlHost: varchar('mysql_host', { length: 255 }),
+    mysqlPort: integer('mysql_port').notNull().default(3306),
+    mysqlDatabase: varchar('mysql_database', { length: 100 }),
+    mysqlUser: varchar('mysql_user', { length: 100 }),
+    mysqlPassword: varchar('mysql_password', { length: 1000 }),
+    mysqlTablePrefix: varchar('mysql_table_prefix', { length: 30 }).notNull().default('mw_'),
+    allowPrivateNetwork: boolean('allow_private_network').notNull().default(false),
+    defaultFromName: varchar('default_from_name', { length: 255 }),
+    defaultFromEmail: varchar('default_from_email', { length: 255 }),
+    listMapping: jsonb('list_mapping').$type<Record<string, number>>().notNull().default({}),
+    isActive: boolean('is_active').notNull().default(true),
+    /** Set when the instance denies us (401, 403); its contacts wait until the key is replaced. */
+    parkedAt: moment('parked_at'),
+    lastSyncAt: moment('last_sync_at'),
+    lastError: text('last_error'),
+    ...stamps,
+  },
+);
+
+export const mailwizzLists = pgTable(
+  'mailwizz_lists',
+  {
+    instanceId: varchar('instance_id', { length: 50 })
+      .notNull()
+      .references(() => mailwizzInstances.instanceId),
+    listId: integer('list_id').notNull(),
+    listUid: varchar('list_uid', { length: 50 }).notNull(),
+    name: varchar('name', { length: 255 }).notNull(),
+    fields: text('fields').array().notNull().default([]),
+    ...stamps,
+  },
+  (table) => [primaryKey({ columns: [table.instanceId, table.listId] }), unique('mailwizz_lists_uid').on(table.instanceId, table.listUid)],
+);
+
+export const dataSources = pgTable(
+  'data_sources',
+  {
+    id: id(),
+    sourceId: varchar('source_id', { length: 100 }).notNull().unique(),
+    sourceType: varchar('source_type', { length: 50, enum: sourceTypes }).notNull(),
+    name: varchar('name', { length: 255 }).notNull(),
+    description: text('description'),
+    config: jsonb('config').$type<Record<string, unknown>>().notNull().default({}),
+    isActive: boolean('is_active').notNull().default(true),
+    defaultMailwizzInstance: varchar('default_mailwizz_instance', { length: 50 }),
+    defaultListMapping: jsonb('default_list_mapping').$type<Record<string, number>>().notNull().default({}),
+    ...stamps,
+    createdBy: bigint('created_by', { mode: 'number' }).references(() => users.id),
+    totalContactsReceived: bigint('total_contacts_received', { mode: 'number' }).notNull().default(0),
+    totalContactsValidated: bigint('total_contacts_validated', { mode: 'number' }).notNull().default(0),
+    totalContactsInjected: bigint('total_contacts_injected', { mode: 'number' }).notNull().default(0),
+    lastSyncAt: moment('last_sync_at'),
+  },
+  (table) => [
+    index('idx_data_sources_type').on(table.sourceType),
+    index('idx_data_sources_mailwizz').on(table.defaultMailwizzInstance),
+    check('data_sources_type_known', oneOf(table.sourceType, sourceTypes)),
+  ],
+);
+
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    id: id(),
+    keyId: varchar('key_id', { length: 20 }).notNull().unique(),
+    kind: varchar('kind', { length: 10, enum: ['src', 'ops', 'adm'] }).notNull(),
+    secretHash: char('secret_hash', { length: 64 }).notNull(),
+    name: varchar('name', { length: 255 }).notNull(),
+    sourceId: varchar('source_id', { length: 100 }).references(() => dataSources.sourceId),
+    createdAt: moment('created_at').notNull().defaultNow(),
+    lastUsedAt: moment('last_used_at'),
+    expiresAt: moment('expires_at'),
+    revokedAt: moment('revoked_at'),
+  },
+  (table) => [
+    index('idx_api_keys_source').on(table.sourceId),
+    check('api_keys_kind_known', oneOf(table.kind, ['src', 'ops', 'adm'])),
+    check('api_keys_source_key_has_source', sql`(${table.kind} = 'src') = (${table.sourceId} is not null)`),
+  ],
+);
+
+export const contacts = pgTable(
+  'contacts',
+  {
+    id: id(),
+    email: varchar('email', { length: 255 }).notNull().unique(),
+    emailHash: varchar('email_hash', { length: 64 }).notNull().unique(),
+    firstName: varchar('first_name', { length: 255 }),
+    lastName: varchar('last_name', { length: 255 }),
+    company: varchar('company', { length: 255 }),
+    phone: varchar('phone', { length: 50 }),
+    website: varchar('website', { length: 500 }),
+    countryCode: char('country_code', { length: 2 }),
+    language: varchar('language', { length: 10 }),
+    socialLinks: jsonb('social_links').$type<Record<string, string>>(),
+    sourceId: varchar('source_id', { length: 100 }).references(() => dataSources.sourceId, { onDelete: 'set null' }),
+    importBatchId: varchar('import_batch_id', { length: 100 }),
+    rawData: jsonb('raw_data').$type<Record<string, unknown>>(),
+    emailValid: boolean('email_valid'),
+    emailValidationResult: jsonb('email_validation_result').$type<Record<string, unknown>>(),
+    category: varchar('category', { length: 100 }),
+    /** Which category rule decided; null when the source gave the category. */
+    categoryRule: varchar('category_rule', { length: 50 }),
+    tags: text('tags').array().notNull().default([]),
+    score: smallint('score').notNull().default(50),
+    mailwizzInstance: varchar('mailwizz_instance', { length: 50 }).references(() => mailwizzInstances.instanceId),
+    mailwizzListId: integer('mailwizz_list_id'),
+    /** Which routing rule sent it there. */
+    routingRule: varchar('routing_rule', { length: 50 }),
+    status: varchar('status', { length: 50, enum: contactStatuses }).notNull().default('pending'),
+    statusChangedAt: moment('status_changed_at').notNull().defaultNow(),
+    mailwizzSubscriberUid: varchar('mailwizz_subscriber_uid', { length: 50 }),
+    injectedAt: moment('injected_at'),
+    injectionResult: jsonb('injection_result').$type<Record<string, unknown>>(),
+    ...stamps,
+    deletedAt: moment('deleted_at'),
+  },
+  (table) => [
+    index('idx_contacts_source_id').on(table.sourceId),
+    index('idx_contacts_status').on(table.status),
+    index('idx_contacts_mailwizz_instance').on(table.mailwizzInstance),
+    index('idx_contacts_category').on(table.category),
+    index('idx_contacts_created_at').on(table.createdAt.desc()),
+    index('idx_contacts_import_batch').on(table.importBatchId),
+    index('idx_contacts_subscriber_uid').on(table.mailwizzInstance, table.mailwizzSubscriberUid).where(sql`${table.mailwizzSubscriberUid} is not null`),
+    check('contacts_status_known', oneOf(table.status, contactStatuses)),
+    check('contacts_score_range', sql`${table.score} between 0 and 100`),
+  ],
+);
+
+export const emailTemplates = pgTable(
+  'email_templates',
+  {
+    id: id(),
+    name: varchar('name', { length: 255 }).notNull(),
+    description: text('description'),
+    sourceId: varchar('source_id', { length: 100 }).references(() => dataSources.sourceId),
+    category: varchar('category', { length: 100 }),
+    subjectLine: text('subject_line').notNull(),
+    htmlContent: text('html_content').notNull(),
+    plainTextContent: text('plain_text_content'),
+    isActive: boolean('is_active').notNull().default(true),
+    language: varchar('language', { length: 10 }).notNull().default('fr'),
+    ...stamps,
+    createdBy: bigint('created_by', { mode: 'number' }).references(() => users.id),
+    timesUsed: integer('times_used').notNull().default(0),
+    lastUsedAt: moment('last_used_at'),
+  },
+  (table) => [
+    index('idx_email_templates_source_id').on(table.sourceId),
+    index('idx_email_templates_category').on(table.category),
+    index('idx_email_templates_language').on(table.language),
+  ],
+);
+
+export const campaigns = pgTable(
+  'campaigns',
+  {
+    id: id(),
+    name: varchar('name', { length: 255 }).notNull(),
+    description: text('description'),
+    sourceId: varchar('source_id', { length: 100 }).references(() => dataSources.sourceId),
+    mailwizzInstance: varchar('mailwizz_instance', { length: 50 })
+      .notNull()
+      .references(() => mailwizzInstances.instanceId),
+    mailwizzCampaignId: integer('mailwizz_campaign_id'),
+    mailwizzCampaignUid: varchar('mailwizz_campaign_uid', { length: 50 }),
+    mailwizzListId: integer('mailwizz_list_id').notNull(),
+    emailTemplateId: bigint('email_template_id', { mode: 'number' }).references(() => emailTemplates.id),
+    subjectLine: text('subject_line'),
+    fromName: varchar('from_name', { length: 255 }),
+    fromEmail: varchar('from_email', { length: 255 }),
+    scheduledAt: moment('scheduled_at'),
+    startedAt: moment('started_at'),
+    completedAt: moment('completed_at'),
+    targetCategory: varchar('target_category', { length: 100 }),
+    targetTags: text('target_tags').array(),
+    targetCountryCodes: text('target_country_codes').array(),
+    maxContacts: integer('max_contacts'),
+    status: varchar('status', { length: 50, enum: campaignStatuses }).notNull().default('draft'),
+    totalSent: integer('total_sent').notNull().default(0),
+    totalDelivered: integer('total_delivered').notNull().default(0),
+    totalBounced: integer('total_bounced').notNull().default(0),
+    totalOpened: integer('total_opened').notNull().default(0),
+    totalClicked: integer('total_clicked').notNull().default(0),
+    totalUnsubscribed: integer('total_unsubscribed').notNull().default(0),
+    totalSpamReports: integer('total_spam_reports').notNull().default(0),
+    ...stamps,
+    createdBy: bigint('created_by', { mode: 'number' }).references(() => users.id),
+  },
+  (table) => [
+    index('idx_campaigns_source_id').on(table.sourceId),
+    index('idx_campaigns_mailwizz_instance').on(table.mailwizzInstance),
+    index('idx_campaigns_status').on(table.status),
+    index('idx_campaigns_scheduled_at').on(table.scheduledAt),
+    uniqueIndex('campaigns_uid').on(table.mailwizzInstance, table.mailwizzCampaignUid),
+    check('campaigns_status_known', oneOf(table.status, campaignStatuses)),
+  ],
+);
+
+/** Partitioned by month of its own time. `dedupe_key` keeps copies of one event out of its partition. */
+export const contactEvents = pgTable(
+  'contact_events',
+  {
+    id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+    contactId: bigint('contact_id', { mode: 'number' }).references(() => contacts.id, { onDelete: 'cascade' }),
+    email: varchar('email', { length: 255 }).notNull(),
+    campaignId: bigint('campaign_id', { mode: 'number' }).references(() => campaigns.id, { onDelete: 'set null' }),
+    eventType: varchar('event_type', { length: 50, enum: contactEventTypes }).notNull(),
+    eventData: jsonb('event_data').$type<Record<string, unknown>>(),
+    source: varchar('source', { length: 100 }),
+    timestamp: moment('timestamp').notNull().defaultNow(),
+    receivedAt: moment('received_at').notNull().defaultNow(),
+    ipAddress: varchar('ip_address', { length: 45 }),
+    userAgent: text('user_agent'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.id, table.timestamp] }),
+    index('idx_contact_events_contact_id').on(table.contactId),
+    index('idx_contact_events_campaign_id').on(table.campaignId).where(sql`${table.campaignId} is not null`),
+    index('idx_contact_events_timestamp').using('brin', table.timestamp),
+    check('contact_events_type_known', oneOf(table.eventType, contactEventTypes)),
+  ],
+);
+
+export const importBatches = pgTable(
+  'import_batches',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedByDefaultAsIdentity(),
+    batchId: varchar('batch_id', { length: 100 }).notNull().unique(),
+    sourceId: varchar('source_id', { length: 100 })
+      .notNull()
+      .references(() => dataSources.sourceId),
+    sourceConfig: jsonb('source_config').$type<Record<string, unknown>>(),
+    /** Scope of the idempotency key: who called. */
+    callerKeyId: varchar('caller_key_id', { length: 20 }),
+    idempotencyKey: varchar('idempotency_key', { length: 255 }),
+    bodyHash: char('body_hash', { length: 64 }),
+    state: varchar('state', { length: 20, enum: batchStates }).notNull().default('received'),
+    error: text('error'),
+    workflowId: varchar('workflow_id', { length: 150 }),
+    received: integer('received').notNull().default(0),
+    accepted: integer('accepted').notNull().default(0),
+    duplicates: integer('duplicates').notNull().default(0),
+    rejected: integer('rejected').notNull().default(0),
+    injected: integer('injected').notNull().default(0),
+    invalid: integer('invalid').notNull().default(0),
+    suppressed: integer('suppressed').notNull().default(0),
+    unroutable: integer('unroutable').notNull().default(0),
+    failed: integer('failed').notNull().default(0),
+    ingestedAt: moment('ingested_at'),
+    completedAt: moment('completed_at'),
+    ...stamps,
+  },
+  (table) => [
+    index('idx_import_batches_source').on(table.sourceId, table.id),
+    index('idx_import_batches_open').on(table.id).where(sql`${table.state} in ('received', 'running')`),
+    uniqueIndex('import_batches_idempotency').on(table.callerKeyId, table.idempotencyKey).where(sql`${table.idempotencyKey} is not null`),
+    check('import_batches_state_known', oneOf(table.state, batchStates)),
+  ],
+);
+
+/** Partitioned by month of receipt. `payload` is the row as delivered, as JSON text: jsonb would refuse NUL and lone surrogates. */
+export const batchRows = pgTable(
+  'batch_rows',
+  {
+    batchId: bigint('batch_id', { mode: 'number' }).notNull(),
+    rowNumber: integer('row_number').notNull(),
+    receivedAt: moment('received_at').notNull(),
+    payload: text('payload').notNull(),
+    outcome: varchar('outcome', { length: 20, enum: rowOutcomes }),
+    reason: varchar('reason', { length: 100 }),
+    field: varchar('field', { length: 100 }),
+    contactId: bigint('contact_id', { mode: 'number' }),
+    fate: varchar('fate', { length: 20, enum: rowFates }),
+    fateReason: varchar('fate_reason', { length: 100 }),
+    method: varchar('method', { length: 10, enum: injectionMethods }),
+    /** When an accepted row that waits is to be tried again. */
+    retryAt: moment('retry_at'),
+    /** How often the injection of this row has been put off. */
+    deferrals: smallint('deferrals').notNull().default(0),
+  },
+  (table) => [
+    primaryKey({ columns: [table.batchId, table.rowNumber, table.receivedAt] }),
+    index('idx_batch_rows_contact').on(table.contactId, table.batchId).where(sql`${table.contactId} is not null`),
+    index('idx_batch_rows_open').on(table.batchId, table.contactId).where(sql`${table.outcome} = 'accepted' and ${table.fate} is null`),
+    check('batch_rows_outcome_known', oneOf(table.outcome, rowOutcomes)),
+    check('batch_rows_fate_known', oneOf(table.fate, rowFates)),
+  ],
+);
+
+export const injections = pgTable(
+  'injections',
+  {
+    id: id(),
+    contactId: bigint('contact_id', { mode: 'number' })
+      .notNull()
+      .references(() => contacts.id),
+    instanceId: varchar('instance_id', { length: 50 }).notNull(),
+    listId: integer('list_id').notNull(),
+    state: varchar('state', { length: 20, enum: injectionStates }).notNull().default('pending'),
+    method: varchar('method', { length: 10, enum: injectionMethods }),
+    attempt: integer('attempt').notNull().default(0),
+    subscriberUid: varchar('subscriber_uid', { length: 50 }),
+    reason: varchar('reason', { length: 200 }),
+    rule: varchar('rule', { length: 50 }),
+    claimedAt: moment('claimed_at'),
+    ...stamps,
+  },
+  (table) => [
+    unique('injections_once').on(table.contactId, table.instanceId, table.listId),
+    index('idx_injections_open').on(table.instanceId, table.state).where(sql`${table.state} in ('pending', 'sending', 'unknown')`),
+    check('injections_state_known', oneOf(table.state, injectionStates)),
+    check('injections_method_known', oneOf(table.method, injectionMethods)),
+  ],
+);
+
+export const suppressions = pgTable(
+  'suppressions',
+  {
+    emailHash: varchar('email_hash', { length: 64 }).primaryKey(),
+    reason: varchar('reason', { length: 50, enum: suppressionReasons }).notNull(),
+    origin: varchar('origin', { length: 100 }).notNull(),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [check('suppressions_reason_known', oneOf(table.reason, suppressionReasons))],
+);
+
+export const routingRules = pgTable('routing_rules', {
+  id: id(),
+  position: integer('position').notNull(),
+  category: varchar('category', { length: 100 }).notNull(),
+  instanceId: varchar('instance_id', { length: 50 }).notNull(),
+  listId: integer('list_id'),
+  isActive: boolean('is_active').notNull().default(true),
+  ...stamps,
+});
+
+export const categoryRules = pgTable('category_rules', {
+  id: id(),
+  position: integer('position').notNull(),
+  category: varchar('category', { length: 100 }).notNull(),
+  words: text('words').array().notNull(),
+  unless: text('unless').array().notNull().default([]),
+  isActive: boolean('is_active').notNull().default(true),
+  ...stamps,
+});
+
+/** Work whose workflow is still to be started; written in the transaction that created the work. */
+export const outbox = pgTable(
+  'outbox',
+  {
+    batchId: bigint('batch_id', { mode: 'number' }).primaryKey(),
+    availableAt: moment('available_at').notNull().defaultNow(),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [index('idx_outbox_available').on(table.availableAt)],
+);
+
+export const auditLog = pgTable(
+  'audit_log',
+  {
+    id: id(),
+    actor: varchar('actor', { length: 100 }).notNull(),
+    action: varchar('action', { length: 100 }).notNull(),
+    entity: varchar('entity', { length: 200 }).notNull(),
+    details: jsonb('details').$type<Record<string, unknown>>().notNull().default({}),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [index('idx_audit_log_entity').on(table.entity, table.id)],
+);
+
+export const webhookQuarantine = pgTable('webhook_quarantine', {
+  id: id(),
+  instanceId: varchar('instance_id', { length: 50 }),
+  endpoint: varchar('endpoint', { length: 100 }).notNull(),
+  body: bytes('body').notNull(),
+  reason: varchar('reason', { length: 200 }).notNull(),
+  receivedAt: moment('received_at').notNull().defaultNow(),
+});

@@ -1,0 +1,76 @@
+export const batchStates = ['received', 'running', 'completed', 'failed'] as const;
+export type BatchState = (typeof batchStates)[number];
+
+/** What ingest made of a row: received = accepted + duplicate + rejected. */
+export const rowOutcomes = ['accepted', 'duplicate', 'rejected'] as const;
+export type RowOutcome = (typeof rowOutcomes)[number];
+
+/** What became of an accepted row in the end; none yet means in flight. */
+export const rowFates = ['injected', 'invalid', 'suppressed', 'unroutable', 'failed'] as const;
+export type RowFate = (typeof rowFates)[number];
+
+/** Every figure of a batch. accepted = injected + invalid + suppressed + unroutable + failed + waiting. */
+export type BatchCounts = {
+  received: number;
+  accepted: number;
+  duplicates: number;
+  rejected: number;
+  injected: number;
+  invalid: number;
+  suppressed: number;
+  unroutable: number;
+  failed: number;
+  waiting: number;
+};
+
+export const noCounts: BatchCounts = {
+  received: 0,
+  accepted: 0,
+  duplicates: 0,
+  rejected: 0,
+  injected: 0,
+  invalid: 0,
+  suppressed: 0,
+  unroutable: 0,
+  failed: 0,
+  waiting: 0,
+};
+
+/** A slice of the accepted contacts of one run: contact ids in (afterContactId, throughContactId]. */
+export type PageRange = { batchIds: number[]; afterContactId: number; throughContactId: number };
+
+export type ContactBatchInput = { batchIds: number[]; carried?: BatchProgress };
+
+/** All a run carries from one execution to the next. */
+export type BatchProgress = {
+  ingested: boolean;
+  swept: boolean;
+  afterContactId: number;
+  pagesDone: number;
+  counts: BatchCounts;
+};
+
+export const freshProgress = (): BatchProgress => ({
+  ingested: false,
+  swept: false,
+  afterContactId: 0,
+  pagesDone: 0,
+  counts: { ...noCounts },
+});
+
+export const batchWorkflowId = (batchId: string) => `batch:${batchId}`;
+
+/** A readable id with one-second time and six random characters: batch-20260216-100000-k3x9qa. */
+export function newBatchId(at: Date, random: string): string {
+  const digits = at.toISOString().replace(/[-:]/g, '');
+  return `batch-${digits.slice(0, 8)}-${digits.slice(9, 15)}-${random}`;
+}
+
+/** Names shared by the workflow and those who talk to it. */
+export const batchMessages = { ingestDone: 'ingestDone', progress: 'progress' } as const;
+
+/** Pages of one SQL statement per step are large; what talks to the outside is split again inside the activity. */
+export const pageSize = 1000;
+export const pagesInFlight = 3;
+/** About 20 events a page: 60 pages stay below the 2,000 events that replay in about a second. */
+export const pagesPerRun = 60;

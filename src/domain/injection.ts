@@ -1,0 +1,48 @@
+export const injectionStates = ['pending', 'sending', 'injected', 'rejected', 'unknown'] as const;
+export type InjectionState = (typeof injectionStates)[number];
+
+export const injectionMethods = ['api', 'mysql'] as const;
+export type InjectionMethod = (typeof injectionMethods)[number];
+
+export type Target = { instanceId: string; listId: number };
+
+/** A contact as an instance needs it; `email` keeps the local part as first delivered. */
+export type OutgoingContact = {
+  contactId: number;
+  email: string;
+  firstName: string | null;
+  lastName: string | null;
+  company: string | null;
+  phone: string | null;
+  website: string | null;
+  sourceId: string | null;
+  category: string | null;
+  tags: string[];
+  countryCode: string | null;
+  language: string | null;
+  bucket: string;
+};
+
+/**
+ * What one attempt to place a contact came to.
+ * `pending`: surely nothing happened, try again later. `unknown`: it may have happened; only a look-up settles it.
+ */
+export type InjectionOutcome =
+  | { contactId: number; outcome: 'injected'; uid: string; method: InjectionMethod; subscriberId?: number }
+  | { contactId: number; outcome: 'rejected'; reason: string }
+  | { contactId: number; outcome: 'suppressed'; reason: string }
+  | { contactId: number; outcome: 'pending'; reason: string }
+  | { contactId: number; outcome: 'unknown'; reason: string };
+
+/** Longer than any request of ours can live (30 s in total): after it an address that is absent was surely not stored. */
+export const quietPeriodMs = 40_000;
+
+/** One queue per instance: a slow MailWizz holds only its own contacts. */
+export const instanceQueue = (taskQueue: string, instanceId: string) => `${taskQueue}:instance:${instanceId}`;
+export const defaultTaskQueue = 'email-engine';
+
+/** TAGSET as `|a|b|`, so that a segment can match one tag exactly. */
+export const toTagSet = (tags: readonly string[]) => (tags.length === 0 ? '' : `|${tags.join('|')}|`);
+
+/** BUCKET: four stable digits out of the address hash (hex), for ranges of an audience. */
+export const toBucket = (emailHash: string) => String(Number.parseInt(emailHash.slice(0, 8), 16) % 10_000).padStart(4, '0');
