@@ -1,5 +1,5 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
-import { Pool } from 'pg';
+import { Pool, types } from 'pg';
 import * as schema from './schema';
 
 export type Db = NodePgDatabase<typeof schema>;
@@ -13,6 +13,8 @@ export type Database = { db: Db; pool: Pool; close: () => Promise<void> };
 
 /** `max` connections; a waiting caller gives up after 5 s, a statement after 60 s (a page of work is one statement). */
 export function openDatabase(url: string, max: number, onIdleError: (error: Error) => void): Database {
+  // Our 64-bit numbers are ids and counts, far below 2^53.
+  types.setTypeParser(types.builtins.INT8, Number);
   const pool = new Pool({
     connectionString: url,
     max,

@@ -331,7 +331,6 @@ export const batchRows = pgTable(
     contactId: bigint('contact_id', { mode: 'number' }),
     fate: varchar('fate', { length: 20, enum: rowFates }),
     fateReason: varchar('fate_reason', { length: 100 }),
-    method: varchar('method', { length: 10, enum: injectionMethods }),
     /** When an accepted row that waits is to be tried again. */
     retryAt: moment('retry_at'),
     /** How often the injection of this row has been put off. */

@@ -34,7 +34,6 @@ CREATE TABLE "batch_rows" (
 	"contact_id" bigint,
 	"fate" varchar(20),
 	"fate_reason" varchar(100),
-	"method" varchar(10),
 	"retry_at" timestamp with time zone,
 	"deferrals" smallint DEFAULT 0 NOT NULL,
 	CONSTRAINT "batch_rows_batch_id_row_number_received_at_pk" PRIMARY KEY("batch_id","row_number","received_at"),
@@ -205,7 +204,7 @@ CREATE TABLE "import_batches" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "import_batches_batch_id_unique" UNIQUE("batch_id"),
-	CONSTRAINT "import_batches_state_known" CHECK ("import_batches"."state" in ('received', 'running', 'completed', 'failed'))
+	CONSTRAINT "import_batches_state_known" CHECK ("import_batches"."state" in ('uploading', 'received', 'running', 'completed', 'failed'))
 );
 --> statement-breakpoint
 CREATE TABLE "injections" (

@@ -1,0 +1,224 @@
+import { sql } from 'drizzle-orm';
+import type { InjectionOutcome, OutgoingContact } from '../../src/domain/injection';
+import { quietPeriodMs, toBucket } from '../../src/domain/injection';
+import type { Db, DbHandle } from '../client';
+import { closeRows, closeSuppressed, type Handled, openRows } from './pages';
+
+export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number };
+export type Claim = {
+  /** Ours to send: nobody has tried, or nothing can have happened. */
+  fresh: ClaimedContact[];
+  /** An earlier attempt was left open: to be looked up, never to be sent again blindly. */
+  unsettled: ClaimedContact[];
+  /** The last contact looked at; undefined when none was due. */
+  throughContactId: number | undefined;
+};
+
+type ClaimRow = {
+  contact_id: number;
+  list_id: number;
+  state: string;
+  claimed_at_ms: number;
+  mine: boolean;
+  email: string;
+  email_hash: string;
+  first_name: string | null;
+  last_name: string | null;
+  company: string | null;
+  phone: string | null;
+  website: string | null;
+  source_id: string | null;
+  category: string | null;
+  tags: string[];
+  country_code: string | null;
+  language: string | null;
+};
+
+/**
+ * Takes the due contacts of a page for one instance. One transaction: an order not to mail is looked for and the ledger entry is taken, so nothing
+ * slips in between. At most one caller gets a contact as `fresh`.
+ */
+export async function claimInjections(db: Db, claim: Handled & { instanceId: string; limit: number; afterId: number }): Promise<Claim> {
+  return db.transaction(async (tx) => {
+    await closeSuppressed(tx, claim);
+    const found = await tx.execute<ClaimRow>(sql`
+      with due as (
+        select distinct contacts.id, contacts.mailwizz_list_id list_id, contacts.routing_rule
+        from contacts join (${openRows(claim)}) open on open.contact_id = contacts.id
+        where contacts.mailwizz_instance = ${claim.instanceId} and contacts.mailwizz_list_id is not null
+          and contacts.status in ('validated', 'injected') and contacts.deleted_at is null and contacts.id > ${claim.afterId}
+        order by contacts.id limit ${claim.limit}),
+      taken as (
+        insert into injections (contact_id, instance_id, list_id, state, attempt, rule, claimed_at)
+        select id, ${claim.instanceId}, list_id, 'sending', 1, routing_rule, ${claim.now.toISOString()} from due order by id
+        on conflict (contact_id, instance_id, list_id) do update
+          set state = 'sending', attempt = injections.attempt + 1, claimed_at = excluded.claimed_at, updated_at = now()
+          where injections.state = 'pending'
+        returning contact_id, list_id, state, claimed_at)
+      select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, taken.contact_id is not null mine,
+        (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
+        email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language
+      from due join contacts on contacts.id = due.id
+        left join taken on taken.contact_id = due.id
+        left join injections on injections.contact_id = due.id and injections.instance_id = ${claim.instanceId} and injections.list_id = due.list_id
+      order by due.id`);
+    const rows = found.rows.map((row) => ({ ...toOutgoing(row), state: row.state, mine: row.mine }));
+    await settleDone(tx, claim, rows.filter((row) => !row.mine && (row.state === 'injected' || row.state === 'rejected')));
+    return {
+      fresh: rows.filter((row) => row.mine),
+      unsettled: rows.filter((row) => !row.mine && (row.state === 'sending' || row.state === 'unknown')),
+      throughContactId: rows.at(-1)?.contactId,
+    };
+  });
+}
+
+const toOutgoing = (row: ClaimRow): ClaimedContact => ({
+  contactId: row.contact_id,
+  listId: row.list_id,
+  claimedAtMs: row.claimed_at_ms,
+  email: row.email,
+  firstName: row.first_name,
+  lastName: row.last_name,
+  company: row.company,
+  phone: row.phone,
+  website: row.website,
+  sourceId: row.source_id,
+  category: row.category,
+  tags: row.tags,
+  countryCode: row.country_code,
+  language: row.language,
+  bucket: toBucket(row.email_hash),
+});
+
+/** The ledger knows the end already (another batch, an operator): the row takes it over. */
+async function settleDone(tx: DbHandle, page: Handled, rows: { contactId: number; state: string }[]): Promise<void> {
+  if (rows.length === 0) return;
+  const closing = rows.map((row) => ({ contact_id: row.contactId, fate: row.state === 'injected' ? 'injected' : 'failed', reason: 'settled_before' }));
+  await tx.execute(sql`with ${closeRows(page, sql`select * from json_to_recordset(${JSON.stringify(closing)}::json) as x(contact_id bigint, fate text, reason text)`)}`);
+}
+
+/**
+ * Writes what became of claimed contacts into the ledger, the contact, its events and its row, all or nothing. Safe to repeat: an entry that has its
+ * end already is left alone. An address that a look-up did not find stays unknown while a request of ours may still be alive.
+ */
+export async function recordInjections(
+  db: DbHandle,
+  page: Handled & { instanceId: string; waitsMs: number[] },
+  claimed: ClaimedContact[],
+  outcomes: InjectionOutcome[],
+  lookedUp: boolean,
+): Promise<void> {
+  if (claimed.length === 0) return;
+  const byId = new Map(outcomes.map((outcome) => [outcome.contactId, outcome]));
+  const input = claimed.map((contact) => {
+    const outcome = byId.get(contact.contactId) ?? { contactId: contact.contactId, outcome: 'unknown' as const, reason: 'no_answer' };
+    const tooEarly = lookedUp && outcome.outcome === 'pending' && contact.claimedAtMs + quietPeriodMs > page.now.getTime();
+    const settled = tooEarly ? { ...outcome, outcome: 'unknown' as const } : outcome;
+    return {
+      contact_id: contact.contactId,
+      list_id: contact.listId,
+      outcome: settled.outcome,
+      reason: 'reason' in settled ? settled.reason.slice(0, 100) : null,
+      uid: settled.outcome === 'injected' ? settled.uid : null,
+      method: settled.outcome === 'injected' ? settled.method : null,
+      subscriber_id: settled.outcome === 'injected' ? (settled.subscriberId ?? null) : null,
+      not_before: settled.outcome === 'unknown' ? new Date(contact.claimedAtMs + quietPeriodMs).toISOString() : null,
+    };
+  });
+  await db.execute(sql`
+    with input as (
+      select * from json_to_recordset(${JSON.stringify(input)}::json)
+        as x(contact_id bigint, list_id int, outcome text, reason text, uid text, method text, subscriber_id bigint, not_before timestamptz)),
+    ledger as (
+      update injections set
+        state = case input.outcome when 'injected' then 'injected' when 'pending' then 'pending' when 'unknown' then 'unknown' else 'rejected' end,
+        method = input.method, subscriber_uid = input.uid, reason = input.reason, updated_at = now()
+      from input
+      where injections.contact_id = input.contact_id and injections.instance_id = ${page.instanceId} and injections.list_id = input.list_id
+        and injections.state in ('pending', 'sending', 'unknown')
+      returning input.*),
+    moved as (
+      update contacts set
+        status = case when ledger.outcome = 'injected' then 'injected' when ledger.reason in ('unsubscribed', 'blacklisted') then ledger.reason else contacts.status end,
+        status_changed_at = now(),
+        mailwizz_subscriber_uid = coalesce(ledger.uid, contacts.mailwizz_subscriber_uid),
+        injected_at = case when ledger.outcome = 'injected' then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
+        injection_result = case when ledger.outcome = 'injected'
+          then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success'))
+          else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,
+        updated_at = now()
+      from ledger where contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
+      returning contacts.id, contacts.email, contacts.email_hash, contacts.status, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
+    told as (
+      insert into contact_events (contact_id, email, event_type, event_data, source)
+      select id, email, status, jsonb_strip_nulls(jsonb_build_object('instance_id', ${page.instanceId}::text, 'list_id', list_id, 'method', method, 'reason', reason)), 'injection'
+      from moved where status in ('injected', 'unsubscribed', 'blacklisted') and outcome in ('injected', 'suppressed')),
+    ordered as (
+      insert into suppressions (email_hash, reason, origin)
+      select email_hash, status, ${`mailwizz:${page.instanceId}`}::text from moved where outcome = 'suppressed' and status in ('unsubscribed', 'blacklisted')
+      order by email_hash on conflict do nothing),
+    deferred as (
+      update batch_rows set fate_reason = ledger.reason, deferrals = batch_rows.deferrals + 1,
+        retry_at = coalesce(greatest(${page.now.toISOString()}::timestamptz + make_interval(secs => (${sql.param(page.waitsMs)}::float8[])[batch_rows.deferrals + 1] / 1000),
+          ledger.not_before), 'infinity'::timestamptz)
+      from ledger, (${openRows(page)}) open
+      where ledger.outcome in ('pending', 'unknown') and open.contact_id = ledger.contact_id
+        and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at),
+    ${closeRows(
+      page,
+      sql`select contact_id, case outcome when 'injected' then 'injected' when 'suppressed' then 'suppressed' else 'failed' end fate,
+            case when outcome = 'injected' then method else reason end reason
+          from ledger where outcome in ('injected', 'suppressed', 'rejected')`,
+    )}`);
+}
+
+export type InstanceRecord = {
+  instance_id: string;
+  api_url: string;
+  api_key: string;
+  mysql_enabled: boolean;
+  mysql_host: string | null;
+  mysql_port: number;
+  mysql_database: string | null;
+  mysql_user: string | null;
+  mysql_password: string | null;
+  mysql_table_prefix: string;
+  allow_private_network: boolean;
+};
+
+/** The instance as stored: its secrets are sealed. */
+export async function findInstanceRecord(db: DbHandle, instanceId: string): Promise<InstanceRecord | undefined> {
+  const found = await db.execute<InstanceRecord>(sql`
+    select instance_id, api_url, api_key, mysql_enabled, mysql_host, mysql_port, mysql_database, mysql_user, mysql_password, mysql_table_prefix, allow_private_network
+    from mailwizz_instances where instance_id = ${instanceId}`);
+  return found.rows[0];
+}
+
+export async function listInstanceLists(db: DbHandle, instanceId: string): Promise<{ listId: number; listUid: string; fields: string[] }[]> {
+  const found = await db.execute<{ listId: number; listUid: string; fields: string[] }>(sql`
+    select list_id "listId", list_uid "listUid", fields from mailwizz_lists where instance_id = ${instanceId} order by list_id limit 10000`);
+  return found.rows;
+}
+
+export async function recordLists(
+  db: DbHandle,
+  instanceId: string,
+  lists: { listId: number; listUid: string; name: string; fields: string[] }[],
+): Promise<void> {
+  const input = lists.map((list) => ({ list_id: list.listId, list_uid: list.listUid, name: list.name, fields: list.fields }));
+  await db.execute(sql`
+    with input as (select * from json_to_recordset(${JSON.stringify(input)}::json) as x(list_id int, list_uid text, name text, fields jsonb)),
+    stored as (
+      insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields)
+      select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)) from input order by list_id
+      on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields, updated_at = now())
+    update mailwizz_instances set last_sync_at = now() where instance_id = ${instanceId}`);
+}
+
+/** The instance denies us: nobody asks it again until its key is replaced. True when this call parked it. */
+export async function parkInstance(db: DbHandle, parking: { instanceId: string; reason: string }): Promise<boolean> {
+  const parked = await db.execute(sql`
+    update mailwizz_instances set parked_at = now(), last_error = ${parking.reason}, updated_at = now()
+    where instance_id = ${parking.instanceId} and parked_at is null`);
+  return parked.rowCount === 1;
+}

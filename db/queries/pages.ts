@@ -1,0 +1,229 @@
+import { sql } from 'drizzle-orm';
+import type { PageRange } from '../../src/domain/batch';
+import { leftToSweep } from '../../src/domain/batch';
+import type { RowFate } from '../../src/domain/batch';
+import type { CategoryRule } from '../../src/domain/enrichment';
+import type { RoutingRule, RoutingTables } from '../../src/domain/routing';
+import type { DbHandle } from '../client';
+
+export type Handled = PageRange & { now: Date };
+
+/** The open rows of a page that are due: what every step works on. */
+const openRows = (page: Handled) => sql`
+  select batch_id, row_number, received_at, contact_id, deferrals from batch_rows
+  where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'accepted' and fate is null
+    and contact_id > ${page.afterContactId} and contact_id <= ${page.throughContactId} and (retry_at is null or retry_at <= ${page.now.toISOString()})`;
+
+export type ToVerify = { id: number; email: string; attempts: Record<string, number> | null };
+
+/** Contacts of the page whose address is still to be judged; with `force`, all of them. */
+export async function findContactsToVerify(db: DbHandle, page: Handled & { force: boolean; limit: number; afterId: number }): Promise<ToVerify[]> {
+  const found = await db.execute<ToVerify>(sql`
+    select contacts.id, contacts.email, contacts.email_validation_result -> 'attempts' attempts
+    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
+    where contacts.id > ${page.afterId} and (${page.force} or contacts.status in ('pending', 'validating')) and contacts.deleted_at is null
+    order by contacts.id limit ${page.limit}`);
+  return found.rows;
+}
+
+export type VerifiedContact = {
+  contact_id: number;
+  /** `validating` when another try is due at `retry_at`. */
+  status: 'validated' | 'invalid' | 'validating';
+  email_valid: boolean | null;
+  result: Record<string, unknown>;
+  reason: string;
+  retry_at: string | null;
+};
+
+/** Keeps the verdicts with their evidence; an invalid address closes its row. Safe to repeat: only an undecided contact moves. */
+export async function recordVerdicts(db: DbHandle, page: Handled, verified: VerifiedContact[]): Promise<void> {
+  await db.execute(sql`
+    with input as (
+      select * from json_to_recordset(${JSON.stringify(verified)}::json)
+        as x(contact_id bigint, status text, email_valid boolean, result jsonb, reason text, retry_at timestamptz)),
+    moved as (
+      update contacts set status = case when contacts.status in ('pending', 'validating') then input.status else contacts.status end,
+        status_changed_at = case when contacts.status in ('pending', 'validating') then now() else contacts.status_changed_at end,
+        email_valid = input.email_valid, email_validation_result = input.result, updated_at = now()
+      from input where contacts.id = input.contact_id
+      returning contacts.id, contacts.email, contacts.status, input.reason, input.retry_at),
+    told as (
+      insert into contact_events (contact_id, email, event_type, event_data, source)
+      select id, email, status, jsonb_build_object('reason', reason), 'verification' from moved where status in ('validated', 'invalid')),
+    rows as (
+      update batch_rows set fate = case when moved.status = 'invalid' then 'invalid' end, fate_reason = case when moved.status <> 'validated' then moved.reason end,
+        retry_at = case when moved.status = 'validating' then moved.retry_at end
+      from moved, (${openRows(page)}) open
+      where moved.status <> 'validated' and open.contact_id = moved.id
+        and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at
+      returning batch_rows.batch_id, batch_rows.fate),
+    counted as (select batch_id, count(*) n from rows where fate = 'invalid' group by batch_id)
+    update import_batches set invalid = invalid + counted.n, updated_at = now() from counted where import_batches.id = counted.batch_id`);
+}
+
+export type ToEnrich = {
+  id: number;
+  category: string | null;
+  tags: string[];
+  company: string | null;
+  website: string | null;
+  first_name: string | null;
+  last_name: string | null;
+  phone: string | null;
+  country_code: string | null;
+  language: string | null;
+  raw_data: Record<string, unknown> | null;
+  verdict: string | null;
+};
+
+/** Only a contact without category needs its raw data for the rules; the others travel light. */
+export async function findContactsToEnrich(db: DbHandle, page: Handled): Promise<ToEnrich[]> {
+  const found = await db.execute<ToEnrich>(sql`
+    select contacts.id, category, tags, company, website, first_name, last_name, phone, country_code, language,
+      case when category is null then raw_data end raw_data, email_validation_result ->> 'state' verdict
+    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
+    where contacts.status = 'validated' and contacts.deleted_at is null order by contacts.id`);
+  return found.rows;
+}
+
+export type EnrichedContact = { contact_id: number; category: string | null; category_rule: string | null; score: number };
+
+/** Safe to repeat: writes only what changes, and never over a category that is there. */
+export async function recordEnrichment(db: DbHandle, enriched: EnrichedContact[]): Promise<void> {
+  await db.execute(sql`
+    with input as (
+      select * from json_to_recordset(${JSON.stringify(enriched)}::json) as x(contact_id bigint, category text, category_rule text, score smallint))
+    update contacts set category = coalesce(contacts.category, input.category), category_rule = coalesce(contacts.category_rule, input.category_rule),
+      score = input.score, updated_at = now()
+    from input where contacts.id = input.contact_id and (contacts.score <> input.score or (contacts.category is null and input.category is not null))`);
+}
+
+export async function listCategoryRules(db: DbHandle): Promise<CategoryRule[]> {
+  const found = await db.execute<CategoryRule>(
+    sql`select id, position, category, words, unless from category_rules where is_active order by position, id limit 10000`,
+  );
+  return found.rows;
+}
+
+export type ToRoute = { id: number; category: string | null; source_id: string | null };
+
+/** Validated contacts of the page that have no destination yet. */
+export async function findContactsToRoute(db: DbHandle, page: Handled): Promise<ToRoute[]> {
+  const found = await db.execute<ToRoute>(sql`
+    select contacts.id, contacts.category, contacts.source_id
+    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
+    where contacts.status = 'validated' and contacts.mailwizz_list_id is null and contacts.deleted_at is null order by contacts.id`);
+  return found.rows;
+}
+
+export type RoutedContact = { contact_id: number; instance_id: string | null; list_id: number | null; rule: string | null; reason: string | null };
+
+/** Sets the destination; a contact that no rule can route stays validated and closes its row as unroutable. Safe to repeat. */
+export async function recordRoutes(db: DbHandle, page: Handled, routed: RoutedContact[]): Promise<void> {
+  await db.execute(sql`
+    with input as (
+      select * from json_to_recordset(${JSON.stringify(routed)}::json) as x(contact_id bigint, instance_id text, list_id int, rule text, reason text)),
+    moved as (
+      update contacts set mailwizz_instance = input.instance_id, mailwizz_list_id = input.list_id, routing_rule = input.rule, updated_at = now()
+      from input where contacts.id = input.contact_id and input.list_id is not null and contacts.mailwizz_list_id is null),
+    ${closeRows(page, sql`select contact_id, 'unroutable' fate, reason from input where list_id is null`)}`);
+}
+
+/** Closes the open rows of contacts with a fate and counts them in the same statement: the tail of a `with`. */
+export const closeRows = (page: Handled, closing: ReturnType<typeof sql>) => sql`
+    closing as (${closing}),
+    closed as (
+      update batch_rows set fate = closing.fate, fate_reason = closing.reason, retry_at = null
+      from closing, (${openRows(page)}) open
+      where open.contact_id = closing.contact_id
+        and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at
+      returning batch_rows.batch_id, batch_rows.fate),
+    ${countClosed}`;
+
+const countClosed = sql`
+    counted as (
+      select batch_id, count(*) filter (where fate = 'injected') injected, count(*) filter (where fate = 'invalid') invalid,
+        count(*) filter (where fate = 'suppressed') suppressed, count(*) filter (where fate = 'unroutable') unroutable,
+        count(*) filter (where fate = 'failed') failed
+      from closed group by batch_id)
+    update import_batches set injected = import_batches.injected + counted.injected, invalid = import_batches.invalid + counted.invalid,
+      suppressed = import_batches.suppressed + counted.suppressed, unroutable = import_batches.unroutable + counted.unroutable,
+      failed = import_batches.failed + counted.failed, updated_at = now()
+    from counted where import_batches.id = counted.batch_id`;
+
+export type ClosedContact = { contact_id: number; fate: RowFate; reason: string | null };
+
+export async function closeContacts(db: DbHandle, page: Handled, contacts: ClosedContact[]): Promise<void> {
+  if (contacts.length === 0) return;
+  await db.execute(sql`
+    with ${closeRows(page, sql`select * from json_to_recordset(${JSON.stringify(contacts)}::json) as x(contact_id bigint, fate text, reason text)`)}`);
+}
+
+/** The open rows of deleted contacts, and of contacts that an order not to mail has reached meanwhile, are closed before anything is sent. */
+export async function closeSuppressed(db: DbHandle, page: Handled): Promise<void> {
+  await db.execute(sql`
+    with ${closeRows(
+      page,
+      sql`select contacts.id contact_id, 'suppressed' fate,
+            case when contacts.deleted_at is not null then 'deleted' when suppressions.reason is not null then suppressions.reason else contacts.status end reason
+          from contacts join (${openRows(page)}) open on open.contact_id = contacts.id left join suppressions on suppressions.email_hash = contacts.email_hash
+          where contacts.deleted_at is not null or suppressions.email_hash is not null or contacts.status in ('bounced', 'unsubscribed', 'blacklisted')`,
+    )}`);
+}
+
+/** Puts rows off: until `retry_at`, or to the hourly sweep when their waits are used up. */
+export async function deferContacts(
+  db: DbHandle,
+  page: Handled,
+  deferral: { contactIds: number[]; waitsMs: number[]; reason: string; notBefore?: Date },
+): Promise<void> {
+  if (deferral.contactIds.length === 0) return;
+  await db.execute(sql`
+    update batch_rows set fate_reason = ${deferral.reason}, deferrals = batch_rows.deferrals + 1,
+      retry_at = coalesce(greatest(${page.now.toISOString()}::timestamptz + make_interval(secs => (${sql.param(deferral.waitsMs)}::float8[])[batch_rows.deferrals + 1] / 1000),
+        ${deferral.notBefore?.toISOString() ?? null}::timestamptz), ${leftToSweep}::timestamptz)
+    from (${openRows(page)}) open
+    where open.contact_id = any(${sql.param(deferral.contactIds)}::bigint[])
+      and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at`);
+}
+
+type InstanceRow = { instance_id: string; list_mapping: Record<string, number>; ready: boolean };
+type SourceRow = { source_id: string; default_mailwizz_instance: string | null; default_list_mapping: Record<string, number> };
+
+/** All that routing decides by, read together: the sources asked for, every instance, the active rules in order. */
+export async function loadRoutingTables(db: DbHandle, sourceIds: string[]): Promise<(sourceId: string | null) => RoutingTables> {
+  const sources = await db.execute<SourceRow>(
+    sql`select source_id, default_mailwizz_instance, default_list_mapping from data_sources where source_id = any(${sql.param(sourceIds)})`,
+  );
+  const instances = await listInstanceStates(db);
+  const rules = await db.execute<RoutingRule>(sql`
+    select id, position, category, instance_id "instanceId", list_id "listId" from routing_rules where is_active order by position, id limit 10000`);
+  return (sourceId) => {
+    const source = sources.rows.find((row) => row.source_id === sourceId);
+    return {
+      source: { instanceId: source?.default_mailwizz_instance ?? null, listMapping: source?.default_list_mapping ?? {} },
+      instances: instances.map((row) => ({ instanceId: row.instance_id, listMapping: row.list_mapping })),
+      rules: rules.rows,
+    };
+  };
+}
+
+/** `ready`: active and not parked. */
+export async function listInstanceStates(db: DbHandle): Promise<InstanceRow[]> {
+  const found = await db.execute<InstanceRow>(
+    sql`select instance_id, list_mapping, is_active and parked_at is null ready from mailwizz_instances order by instance_id limit 1000`,
+  );
+  return found.rows;
+}
+
+/** Instances that routed, due contacts of the page are waiting for. */
+export async function findTargets(db: DbHandle, page: Handled): Promise<{ instance_id: string; contact_ids: number[] }[]> {
+  const found = await db.execute<{ instance_id: string; contact_ids: number[] }>(sql`
+    select contacts.mailwizz_instance instance_id, array_agg(contacts.id order by contacts.id) contact_ids
+    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
+    where contacts.status in ('validated', 'injected') and contacts.mailwizz_list_id is not null group by contacts.mailwizz_instance order by 1`);
+  return found.rows;
+}
+
+export { openRows };

@@ -1,0 +1,126 @@
+import { heartbeat } from '@temporalio/activity';
+import {
+  closeBatches,
+  findNextDue,
+  findPageEnds,
+  recordIngested,
+  recordRunError,
+  recordRunStart,
+} from '../../db/queries/batches';
+import {
+  type AcceptableRow,
+  type Blanks,
+  countBatches,
+  fillBlanks,
+  findDuplicateRows,
+  findRawRows,
+  type RawRow,
+  recordJudgedRows,
+  type RejectedRow,
+} from '../../db/queries/ingest';
+import type { BatchCounts, PageRange } from '../domain/batch';
+import { ingestChunk, pageSize } from '../domain/batch';
+import { toDueBucket } from '../domain/waiting';
+import { judgeRow, type JudgedContact } from '../schemas/contact-row';
+import type { Deps } from './deps';
+
+type Run = { batchIds: number[] };
+
+export const createBatchActivities = ({ db, settings, now }: Deps) => ({
+  /** Tells the batches which workflow carries them. Safe to repeat. */
+  async openRun({ batchIds, workflowId }: Run & { workflowId: string }): Promise<void> {
+    await recordRunStart(db, { batchIds, workflowId });
+  },
+
+  /** Judges every row alone and stores new contacts, chunk by chunk. Safe to repeat: goes on with the first row that has no outcome. */
+  async ingestRows({ batchIds }: Run): Promise<void> {
+    for (;;) {
+      const rows = await findRawRows(db, batchIds, ingestChunk);
+      if (rows.length === 0) return;
+      await recordJudgedRows(db, judgeRows(rows));
+      heartbeat();
+    }
+  },
+
+  /** Merges repeated rows into the contacts they repeat, and answers the counts of the ingest step. Safe to repeat: a merge fills blanks only. */
+  async dedupeRows({ batchIds }: Run): Promise<BatchCounts> {
+    let after = { batchId: 0, row: 0 };
+    for (;;) {
+      const rows = await findDuplicateRows(db, { batchIds, afterBatchId: after.batchId, afterRow: after.row, limit: ingestChunk });
+      const last = rows.at(-1);
+      if (!last) break;
+      await fillBlanks(db, mergeRows(rows));
+      after = { batchId: last.batch_id, row: last.row_number };
+      heartbeat();
+    }
+    await recordIngested(db, batchIds);
+    return countBatches(db, batchIds);
+  },
+
+  /** The next pages of open rows that are due. */
+  async nextPages({ batchIds, afterContactId, limit }: Run & { afterContactId: number; limit: number }): Promise<PageRange[]> {
+    const ends = await findPageEnds(db, { batchIds, afterContactId, pageSize, pages: limit, now: now() });
+    return ends.map((throughContactId, index) => ({ batchIds, afterContactId: ends[index - 1] ?? afterContactId, throughContactId }));
+  },
+
+  /** How long until the next bucket of waiting rows is due; undefined when nothing waits for this run. */
+  async nextDue({ batchIds }: Run): Promise<{ inMs: number; waiting: number } | undefined> {
+    const due = await findNextDue(db, batchIds);
+    if (!due) return undefined;
+    return { inMs: Math.max(0, toDueBucket(due.dueAtMs, settings.dueBucketMs) - now().getTime()), waiting: due.waiting };
+  },
+
+  async countBatch({ batchIds }: Run): Promise<BatchCounts> {
+    return countBatches(db, batchIds);
+  },
+
+  async closeBatch({ batchIds }: Run): Promise<BatchCounts> {
+    await closeBatches(db, batchIds);
+    return countBatches(db, batchIds);
+  },
+
+  async noteRunError({ batchIds, error }: Run & { error: string }): Promise<void> {
+    await recordRunError(db, { batchIds, error });
+  },
+});
+
+function judgeRows(rows: RawRow[]): { good: AcceptableRow[]; bad: RejectedRow[] } {
+  const good: AcceptableRow[] = [];
+  const bad: RejectedRow[] = [];
+  for (const { payload, ...key } of rows) {
+    const judged = judgeRow(payload);
+    if ('contact' in judged) good.push({ ...key, ...toColumns(judged.contact), email: judged.contact.address.email, email_hash: judged.contact.address.emailHash });
+    else bad.push({ ...key, field: judged.field.slice(0, 100), reason: judged.reason.slice(0, 100) });
+  }
+  return { good, bad };
+}
+
+const toColumns = ({ address: _, ...columns }: JudgedContact) => columns;
+
+/** Several rows of one contact become one, the earlier filling first. */
+function mergeRows(rows: (RawRow & { contact_id: number })[]): Blanks[] {
+  const byContact = new Map<number, Blanks>();
+  for (const row of rows) {
+    const judged = judgeRow(row.payload);
+    if (!('contact' in judged)) continue;
+    const columns = { contact_id: row.contact_id, ...toColumns(judged.contact) };
+    const earlier = byContact.get(row.contact_id);
+    byContact.set(row.contact_id, earlier ? merge(earlier, columns) : columns);
+  }
+  return [...byContact.values()];
+}
+
+const merge = (earlier: Blanks, later: Blanks): Blanks => ({
+  contact_id: earlier.contact_id,
+  first_name: earlier.first_name ?? later.first_name,
+  last_name: earlier.last_name ?? later.last_name,
+  company: earlier.company ?? later.company,
+  phone: earlier.phone ?? later.phone,
+  website: earlier.website ?? later.website,
+  country_code: earlier.country_code ?? later.country_code,
+  language: earlier.language ?? later.language,
+  category: earlier.category ?? later.category,
+  tags: [...new Set([...earlier.tags, ...later.tags])],
+  raw_data: earlier.raw_data ?? later.raw_data,
+  social_links: earlier.social_links ?? later.social_links,
+});

@@ -1,0 +1,34 @@
+import { findContactsToEnrich, listCategoryRules, recordEnrichment, type ToEnrich } from '../../db/queries/pages';
+import type { PageRange } from '../domain/batch';
+import { enrichContact } from '../domain/enrichment';
+import { isVerdictState } from '../domain/verdict';
+import type { Deps } from './deps';
+
+export const createEnrichmentActivities = ({ db, now }: Deps) => ({
+  /** Finds the category where it is missing, and the score. Safe to repeat: the same facts and rules give the same answer. */
+  async enrichPage(range: PageRange): Promise<void> {
+    const rules = await listCategoryRules(db);
+    const contacts = await findContactsToEnrich(db, { ...range, now: now() });
+    await recordEnrichment(
+      db,
+      contacts.map((contact) => {
+        const { category, categoryRule, score } = enrichContact(toInput(contact), rules);
+        return { contact_id: contact.id, category, category_rule: categoryRule, score };
+      }),
+    );
+  },
+});
+
+const toInput = (contact: ToEnrich) => ({
+  category: contact.category,
+  tags: contact.tags,
+  company: contact.company,
+  website: contact.website,
+  firstName: contact.first_name,
+  lastName: contact.last_name,
+  phone: contact.phone,
+  countryCode: contact.country_code,
+  language: contact.language,
+  rawText: contact.raw_data === null ? '' : JSON.stringify(contact.raw_data),
+  verdict: isVerdictState(contact.verdict) ? contact.verdict : ('unknown' as const),
+});

@@ -1,0 +1,49 @@
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { type ClaimedContact, claimInjections, listInstanceLists, parkInstance, recordInjections, recordLists } from '../../db/queries/injections';
+import type { PageRange } from '../domain/batch';
+import type { InjectionOutcome } from '../domain/injection';
+import type { Deps } from './deps';
+
+/** What one heartbeat covers: a few bulk calls. Small enough that a kill leaves little to be looked up. */
+const lot = 500;
+
+export const createInjectionActivities = ({ db, mailwizz, settings, now, log }: Deps) => {
+  const byList = async (
+    contacts: ClaimedContact[],
+    instanceId: string,
+    call: (target: { instanceId: string; listId: number }, contacts: ClaimedContact[], signal: AbortSignal) => Promise<InjectionOutcome[]>,
+  ) => {
+    const outcomes: InjectionOutcome[] = [];
+    for (const listId of new Set(contacts.map((contact) => contact.listId))) {
+      outcomes.push(...(await call({ instanceId, listId }, contacts.filter((contact) => contact.listId === listId), cancellationSignal())));
+    }
+    return outcomes;
+  };
+
+  return {
+    /** Safe to repeat: what an earlier attempt left open comes back as `unsettled` and is looked up, never sent again blindly. */
+    async injectPage({ instanceId, ...range }: PageRange & { instanceId: string }): Promise<void> {
+      let afterId = range.afterContactId;
+      for (;;) {
+        const page = { ...range, instanceId, waitsMs: settings.injectionWaitsMs, now: now() };
+        const { fresh, unsettled, throughContactId } = await claimInjections(db, { ...page, limit: lot, afterId });
+        if (throughContactId === undefined) return;
+        await recordInjections(db, page, unsettled, await byList(unsettled, instanceId, mailwizz.lookUpSubscribers), true);
+        const outcomes = await byList(fresh, instanceId, mailwizz.addSubscribers);
+        await recordInjections(db, page, fresh, outcomes, false);
+        if (outcomes.some((outcome) => outcome.outcome === 'pending' && outcome.reason === 'refused')) {
+          if (await parkInstance(db, { instanceId, reason: 'refused' })) log.warn({ instanceId }, 'instance refuses our key and is parked');
+          return;
+        }
+        afterId = throughContactId;
+        heartbeat();
+      }
+    },
+
+    /** Brings the map of list numbers and uids up to date, when nothing is known of the instance's lists yet. Safe to repeat. */
+    async syncLists({ instanceId }: { instanceId: string }): Promise<void> {
+      if ((await listInstanceLists(db, instanceId)).length > 0) return;
+      await recordLists(db, instanceId, await mailwizz.readLists(instanceId));
+    },
+  };
+};

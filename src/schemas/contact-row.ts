@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { parseAddress, type Address } from '../domain/address';
+
+/** A row larger than this is kept by its first characters only and rejected (reliability.md 2.5, D7). */
+export const maxRowBytes = 64 * 1024;
+const maxDepth = 20;
+const maxKeys = 200;
+
+const text = (max: number) => z.string().trim().max(max, 'too_long').nullish();
+
+/** Unknown keys of a row are kept in its payload and ignored: a scraper that sends one field more loses nothing. */
+export const contactRow = z.object({
+  email: z.unknown(),
+  first_name: text(255),
+  last_name: text(255),
+  company: text(255),
+  phone: text(50),
+  website: text(500),
+  country_code: z.string().trim().toUpperCase().regex(/^([A-Z]{2})?$/, 'not_two_letters').nullish(),
+  language: text(10),
+  category: text(100),
+  tags: z.array(z.string().trim().max(100, 'too_long')).max(50, 'too_many').nullish(),
+  raw_data: z.record(z.string(), z.unknown()).nullish(),
+  social_links: z.record(z.string(), z.string().max(500, 'too_long')).nullish(),
+});
+
+export type JudgedContact = {
+  address: Address;
+  first_name: string | null;
+  last_name: string | null;
+  company: string | null;
+  phone: string | null;
+  website: string | null;
+  country_code: string | null;
+  language: string | null;
+  category: string | null;
+  tags: string[];
+  raw_data: Record<string, unknown> | null;
+  social_links: Record<string, string> | null;
+};
+export type JudgedRow = { contact: JudgedContact } | { field: string; reason: string };
+
+/** Judges one row alone, so that a bad one never harms its neighbours. Reasons are codes; the field is a path. */
+export function judgeRow(payload: string): JudgedRow {
+  if (Buffer.byteLength(payload) > maxRowBytes) return { field: '', reason: 'row_too_large' };
+  const parsed = parseJson(payload);
+  if (parsed === undefined) return { field: '', reason: 'not_json' };
+  const poison = findPoison(parsed.value, '', 0, { keys: 0 });
+  if (poison) return poison;
+  const row = contactRow.safeParse(parsed.value);
+  if (!row.success) {
+    const issue = row.error.issues[0];
+    return { field: issue?.path.join('.') ?? '', reason: reasonOf(issue) };
+  }
+  const address = parseAddress(row.data.email);
+  if ('problem' in address) return { field: 'email', reason: address.problem };
+  const { data } = row;
+  return {
+    contact: {
+      address,
+      first_name: data.first_name || null,
+      last_name: data.last_name || null,
+      company: data.company || null,
+      phone: data.phone || null,
+      website: data.website || null,
+      country_code: data.country_code || null,
+      language: data.language || null,
+      category: data.category ? data.category.toLowerCase() : null,
+      tags: [...new Set(data.tags ?? [])].filter((tag) => tag !== ''),
+      raw_data: data.raw_data ?? null,
+      social_links: data.social_links ?? socialOf(data.raw_data),
+    },
+  };
+}
+
+function parseJson(payload: string): { value: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(payload);
+    return { value };
+  } catch {
+    return undefined;
+  }
+}
+
+const known = new Set(['too_long', 'too_many', 'not_two_letters']);
+
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue === undefined) return 'invalid';
+  return known.has(issue.message) ? issue.message : issue.code === 'invalid_type' ? `not_${issue.expected}` : issue.code;
+}
+
+/** What Postgres would refuse or change silently, and what no honest row needs: NUL, lone surrogates, prototype keys, deep nesting. */
+function findPoison(value: unknown, path: string, depth: number, seen: { keys: number }): { field: string; reason: string } | undefined {
+  const field = path.slice(1, 100);
+  if (typeof value === 'string') {
+    if (value.includes('\u0000')) return { field, reason: 'nul_character' };
+    return value.isWellFormed() ? undefined : { field, reason: 'not_well_formed' };
+  }
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { field, reason: 'number_out_of_range' };
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth >= maxDepth) return { field, reason: 'too_deep' };
+  for (const [key, inner] of Object.entries(value)) {
+    seen.keys += 1;
+    if (seen.keys > maxKeys) return { field, reason: 'too_many_keys' };
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype') return { field: `${path}.${key}`.slice(1, 100), reason: 'forbidden_key' };
+    const poison = findPoison(key, `${path}.key`, depth + 1, seen) ?? findPoison(inner, `${path}.${key}`, depth + 1, seen);
+    if (poison) return poison;
+  }
+  return undefined;
+}
+
+const socialLinks = z.record(z.string(), z.string().max(500));
+
+/** Specification 12.1, 16: without `social_links`, `raw_data.social` serves. */
+function socialOf(raw: Record<string, unknown> | null | undefined): Record<string, string> | null {
+  const social = socialLinks.safeParse(raw?.['social']);
+  return social.success ? social.data : null;
+}

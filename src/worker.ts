@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { openDatabase } from '../db/client';
+import { findInstanceRecord, listInstanceLists } from '../db/queries/injections';
+import { listInstanceStates } from '../db/queries/pages';
+import { type Activities, createActivities } from './activities';
+import { mapFailures } from './activities/failures';
+import { createMailwizzGateway } from './adapters/mailwizz/gateway';
+import type { InstanceSettings } from './adapters/mailwizz/types';
+import { createVerifier } from './adapters/smtp';
+import type { Vault } from './adapters/vault';
+import type { Config } from './config';
+import { EngineError } from './domain/errors';
+import { instanceQueue } from './domain/injection';
+import type { Log } from './log';
+import { connectionOptions, openTemporal } from './temporal';
+
+/** Activities of one page each run side by side; more would only queue at the database. */
+const activitiesAtOnce = 12;
+const injectionsAtOnce = 4;
+/** A new or reactivated instance is served after at most this time. */
+const instanceLookMs = 5_000;
+
+export type RunningWorker = { stop: () => Promise<void>; failed: Promise<never> };
+
+/** Composition root of the worker: config → adapters → activities → workers. Closes in reverse. */
+export async function startWorker({ config, vault, log, bundle }: { config: Config; vault: Vault; log: Log; bundle?: WorkflowBundle }): Promise<RunningWorker> {
+  Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message }) => log.warn({ level }, message)), shutdownSignals: [] });
+  const database = openDatabase(config.databaseUrl, 16, (error) => log.warn({ error: error.name }, 'an idle database connection broke'));
+  const { db } = database;
+  const temporal = await openTemporal(config);
+  const mailwizz = createMailwizzGateway({ loadInstance: (instanceId) => loadInstance(instanceId), now: Date.now, log });
+  const verifier = createVerifier({ ...config.verification, now: Date.now });
+  const activities = createActivities({
+    db,
+    verifier,
+    mailwizz,
+    runs: { isRunning: (workflowId) => isRunning(temporal.client, workflowId) },
+    settings: { depth: config.verification.depth, waits: config.waits, injectionWaitsMs: config.injectionWaitsMs, dueBucketMs: config.dueBucketMs },
+    now: () => new Date(),
+    log,
+  });
+  const connection = await NativeConnection.connect(connectionOptions(config));
+  const workflowBundle = bundle ?? (await bundleWorkflows());
+  const shared = { connection, namespace: config.temporal.namespace, shutdownGraceTime: '20s', interceptors: { activity: [mapFailures(log)] } } as const;
+  const main = await Worker.create({
+    ...shared,
+    taskQueue: config.taskQueue,
+    workflowBundle,
+    activities,
+    maxConcurrentActivityTaskExecutions: activitiesAtOnce,
+    maxConcurrentWorkflowTaskExecutions: 20,
+    maxCachedWorkflows: 200,
+  });
+  const injection: Pick<Activities, 'injectPage' | 'syncLists'> = activities;
+  const running = new Map<string, { worker: Worker; done: Promise<void> }>();
+  const crash = withReject();
+  running.set('', { worker: main, done: main.run().catch((error: unknown) => crash.reject(error)) });
+  const look = setInterval(() => void serveInstances().catch((error: unknown) => log.warn({ error: nameOf(error) }, 'instances could not be read')), instanceLookMs);
+  await serveInstances();
+  log.info({ taskQueue: config.taskQueue }, 'worker is ready');
+
+  return {
+    failed: crash.promise,
+    async stop() {
+      clearInterval(look);
+      for (const { worker } of running.values()) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await Promise.all([...running.values()].map(({ done }) => done));
+      await connection.close();
+      await temporal.close();
+      await verifier.close();
+      await mailwizz.close();
+      await database.close();
+    },
+  };
+
+  async function serveInstances(): Promise<void> {
+    for (const { instance_id: instanceId } of await listInstanceStates(db)) {
+      if (running.has(instanceId)) continue;
+      await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: nameOf(error) }, 'lists could not be read'));
+      const worker = await Worker.create({
+        ...shared,
+        taskQueue: instanceQueue(config.taskQueue, instanceId),
+        activities: injection,
+        maxConcurrentActivityTaskExecutions: injectionsAtOnce,
+      });
+      running.set(instanceId, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });
+    }
+  }
+
+  async function loadInstance(instanceId: string): Promise<InstanceSettings> {
+    const record = await findInstanceRecord(db, instanceId);
+    if (!record) throw new EngineError('notFound', `MailWizz instance '${instanceId}' not found`);
+    const open = (sealed: string, column: string) => vault.open(sealed, `mailwizz_instances/${instanceId}/${column}`);
+    const mysql = record.mysql_enabled && record.mysql_host !== null && record.mysql_database !== null && record.mysql_user !== null;
+    return {
+      instanceId,
+      apiUrl: record.api_url,
+      apiKey: open(record.api_key, 'api_key'),
+      ...(mysql && {
+        mysql: {
+          host: record.mysql_host ?? '',
+          port: record.mysql_port,
+          database: record.mysql_database ?? '',
+          user: record.mysql_user ?? '',
+          password: record.mysql_password === null ? '' : open(record.mysql_password, 'mysql_password'),
+          tablePrefix: record.mysql_table_prefix,
+        },
+      }),
+      allowPrivateNetwork: record.allow_private_network,
+      lists: await listInstanceLists(db, instanceId),
+    };
+  }
+}
+
+export const bundleWorkflows = () =>
+  bundleWorkflowCode({ workflowsPath: join(__dirname, 'workflows', 'index.ts'), logger: new DefaultLogger('WARN') });
+
+const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'unknown');
+
+async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+    throw error;
+  }
+}
+
+/** Promise.withResolvers came with Node 22. */
+function withReject(): { promise: Promise<never>; reject: (error: unknown) => void } {
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<never>((_, refuse) => {
+    reject = refuse;
+  });
+  return { promise, reject };
+}

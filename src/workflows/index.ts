@@ -1,0 +1,2 @@
+export { contactBatch, contactPage } from './contact-batch';
+export { sweep } from './sweep';

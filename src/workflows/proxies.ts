@@ -1,0 +1,32 @@
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { Activities } from '../activities';
+import { instanceQueue } from '../domain/injection';
+
+/** Repeats for a day and not for ever: a run that cannot go on fails visibly, and the sweep takes its batches up again. */
+const patience = { scheduleToCloseTimeout: '24 hours', retry: { initialInterval: '500ms', maximumInterval: '1 minute' } } as const;
+
+/** Steps that are statements in our own database. A large batch is ingested by one activity that beats between chunks. */
+export const batches = proxyActivities<Activities>({ startToCloseTimeout: '30 minutes', heartbeatTimeout: '1 minute', ...patience });
+
+/** Short statements; without heartbeat. */
+export const steps = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes', ...patience });
+
+/** Dialogues with mail servers: a lot of addresses may take minutes, each with its own deadlines. */
+export const verification = proxyActivities<Activities>({ startToCloseTimeout: '30 minutes', heartbeatTimeout: '5 minutes', ...patience });
+
+/** One queue per instance: a slow MailWizz holds only its own contacts. Its contacts stay in the ledger when the budget ends. */
+export const injectionAt = (instanceId: string) =>
+  proxyActivities<Activities>({
+    taskQueue: instanceQueue(workflowInfo().taskQueue, instanceId),
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '90 seconds',
+    scheduleToCloseTimeout: '30 minutes',
+    retry: { initialInterval: '1s', maximumInterval: '1 minute' },
+  });
+
+export const maintenance = proxyActivities<Activities>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '1 minute',
+  scheduleToCloseTimeout: '1 hour',
+  retry: { initialInterval: '1s', maximumInterval: '1 minute' },
+});
