@@ -43,9 +43,9 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
   });
   const connection = await NativeConnection.connect(connectionOptions(config));
   const workflowBundle = bundle ?? (await bundleWorkflows());
-  const shared = { connection, namespace: config.temporal.namespace, shutdownGraceTime: '20s', interceptors: { activity: [mapFailures(log)] } } as const;
+  const shared = () => ({ connection, namespace: config.temporal.namespace, shutdownGraceTime: '20s' as const, interceptors: { activity: [mapFailures(log)] } });
   const main = await Worker.create({
-    ...shared,
+    ...shared(),
     taskQueue: config.taskQueue,
     workflowBundle,
     activities,
@@ -80,7 +80,7 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
       if (running.has(instanceId)) continue;
       await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: nameOf(error) }, 'lists could not be read'));
       const worker = await Worker.create({
-        ...shared,
+        ...shared(),
         taskQueue: instanceQueue(config.taskQueue, instanceId),
         activities: injection,
         maxConcurrentActivityTaskExecutions: injectionsAtOnce,

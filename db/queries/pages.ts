@@ -20,8 +20,9 @@ export type ToVerify = { id: number; email: string; attempts: Record<string, num
 export async function findContactsToVerify(db: DbHandle, page: Handled & { force: boolean; limit: number; afterId: number }): Promise<ToVerify[]> {
   const found = await db.execute<ToVerify>(sql`
     select contacts.id, contacts.email, contacts.email_validation_result -> 'attempts' attempts
-    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
-    where contacts.id > ${page.afterId} and (${page.force} or contacts.status in ('pending', 'validating')) and contacts.deleted_at is null
+    from contacts
+    where contacts.id > ${page.afterId} and contacts.id <= ${page.throughContactId} and contacts.deleted_at is null
+      and (${page.force} or (contacts.status in ('pending', 'validating') and contacts.id in (select contact_id from (${openRows(page)}) open)))
     order by contacts.id limit ${page.limit}`);
   return found.rows;
 }

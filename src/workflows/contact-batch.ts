@@ -3,7 +3,6 @@ import {
   condition,
   continueAsNew,
   defineQuery,
-  defineSearchAttributeKey,
   defineUpdate,
   setCurrentDetails,
   setHandler,
@@ -18,9 +17,8 @@ import { batches, injectionAt, steps, verification } from './proxies';
 
 export const ingestDone = defineUpdate<BatchCounts>(batchMessages.ingestDone);
 export const progress = defineQuery<BatchProgress>(batchMessages.progress);
-const batchState = defineSearchAttributeKey('BatchState', 'KEYWORD');
-const received = defineSearchAttributeKey('Received', 'INT');
-const injected = defineSearchAttributeKey('Injected', 'INT');
+/** As `temporal operator search-attribute` knows them; the SDK's own key builder lives outside the workflow package. */
+const attributes = { state: { name: 'BatchState', type: 'KEYWORD' }, received: { name: 'Received', type: 'INT' }, injected: { name: 'Injected', type: 'INT' } } as const;
 
 /** One delivery of contacts (or several small ones of a source) from its raw rows to the lists of MailWizz. */
 export async function contactBatch({ batchIds, carried }: ContactBatchInput): Promise<BatchCounts> {
@@ -84,9 +82,9 @@ export async function contactPage({ page, force }: { page: PageRange; force: boo
 
 function show(state: string, counts: BatchCounts): void {
   upsertSearchAttributes([
-    { key: batchState, value: state },
-    { key: received, value: counts.received },
-    { key: injected, value: counts.injected },
+    { key: attributes.state, value: state },
+    { key: attributes.received, value: counts.received },
+    { key: attributes.injected, value: counts.injected },
   ]);
   upsertMemo({ counts });
   tell(state, counts);

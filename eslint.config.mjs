@@ -1,0 +1,67 @@
+import js from '@eslint/js';
+import drizzle from 'eslint-plugin-drizzle';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** Values may come only from these folders and packages; `import type` may come from anywhere. */
+const arrow = (files, folders, packages) => ({
+  files,
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^(?!\\./|(\\.\\./)+(${[...folders, '\\0'].join('|')})(/|$)|(${[...packages, '\\0'].join('|')})(/|$))`,
+            allowTypeImports: true,
+            message: 'against the arrows of docs/architecture.md',
+          },
+        ],
+      },
+    ],
+  },
+});
+
+export default defineConfig(
+  globalIgnores(['node_modules', '.data', 'db/migrations', 'coverage']),
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    plugins: { drizzle },
+    languageOptions: { parserOptions: { project: './tsconfig.json' } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'as', objectLiteralTypeAssertions: 'never' }],
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // NUL and its like are what some patterns are for.
+      'no-control-regex': 'off',
+      'drizzle/enforce-delete-with-where': ['error', { drizzleObjectName: ['db', 'tx'] }],
+      'drizzle/enforce-update-with-where': ['error', { drizzleObjectName: ['db', 'tx'] }],
+    },
+  },
+  arrow(['src/domain/**'], [], []),
+  arrow(['src/domain/address.ts'], [], ['node:crypto', 'node:url']),
+  arrow(['src/schemas/**'], ['domain'], ['zod']),
+  arrow(['db/**'], ['src/domain', 'domain'], ['drizzle-orm', 'pg', 'pg-copy-streams', 'node:stream', 'node:stream/promises', 'node:path']),
+  arrow(['src/adapters/**'], ['domain', 'schemas'], ['undici', 'mysql2', 'zod', 'ipaddr.js', 'node:[a-z/]+']),
+  arrow(['src/activities/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/activity']),
+  arrow(['src/workflows/**'], ['domain'], ['@temporalio/workflow']),
+  arrow(['src/api/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/client', '@temporalio/common', 'express', 'helmet', 'zod', 'swagger-ui-dist', 'node:[a-z/]+']),
+  // The composition root of the API opens what lies below it.
+  arrow(['src/api/server.ts'], ['.*'], ['.*']),
+  { files: ['test/**', 'bench/**', 'sandbox/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/require-await': 'off' } },
+  {
+    files: ['test/**'],
+    rules: {
+      '@typescript-eslint/consistent-type-assertions': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+    },
+  },
+  { files: ['**/*.mjs', '**/*.cjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly', require: 'readonly', module: 'readonly', URL: 'readonly', fetch: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', Buffer: 'readonly', AbortSignal: 'readonly', __dirname: 'readonly' } } },
+);

@@ -1,0 +1,97 @@
+import { createServer } from 'node:http';
+import { sql } from 'drizzle-orm';
+import { openDatabase } from '../../db/client';
+import type { Vault } from '../adapters/vault';
+import type { Config } from '../config';
+import { className } from '../domain/errors';
+import type { Log } from '../log';
+import { ensureSchedules } from '../schedules';
+import { openTemporal } from '../temporal';
+import { createApp } from './app';
+import { createBatchStarter } from './batch-start';
+import { createContactActions } from './contact-actions';
+import { createIntake } from './intake';
+import { startRelay } from './relay';
+
+/** Commits side by side, reads beside them, the relay. */
+const connections = 20;
+const stopLimitMs = 10_000;
+
+export type RunningApi = { url: string; stop: () => Promise<void> };
+
+/** Composition root of the API. Opens its parts in order, closes them in reverse. */
+export async function startApi({ config, vault, log }: { config: Config; vault: Vault; log: Log }): Promise<RunningApi> {
+  const { db, pool, close } = openDatabase(config.databaseUrl, connections, (error) => log.warn({ error: className(error) }, 'an idle database connection broke'));
+  await refuseWeakDurability();
+  const temporal = openTemporal(config);
+  const starter = createBatchStarter({ client: temporal.client, taskQueue: config.taskQueue, log });
+  const app = createApp({
+    db,
+    config,
+    log,
+    vault,
+    intake: createIntake({ pool, db, starter, ingestWaitMs: config.ingestWaitMs, now: () => new Date() }),
+    contactActions: createContactActions({ db, client: temporal.client, taskQueue: config.taskQueue }),
+    checks: {
+      database: async () => void (await db.execute(sql`select 1 from import_batches limit 1`)),
+      temporal: async () => void (await temporal.client.withDeadline(Date.now() + 3_000, () => temporal.client.connection.ensureConnected())),
+    },
+  });
+  const server = createServer({ requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 }, app);
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.port, config.host, 1_024, resolve));
+  const relay = startRelay({ db, starter, log });
+  const schedules = keepSchedules();
+  const url = `http://${config.host}:${config.port}`;
+  log.info({ url }, 'api is ready');
+
+  return {
+    url,
+    async stop() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      const limit = setTimeout(() => server.closeAllConnections(), stopLimitMs);
+      await closed;
+      clearTimeout(limit);
+      schedules.stop();
+      await relay.stop();
+      await temporal.close();
+      await close();
+    },
+  };
+
+  /** 202 means committed: with these settings off, Postgres would acknowledge what a crash then loses (reliability.md 1.1). */
+  async function refuseWeakDurability(): Promise<void> {
+    const { rows } = await pool.query<{ name: string; setting: string }>(
+      `select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting = 'off'`,
+    );
+    if (rows.length === 0) return;
+    await close();
+    throw new Error(`Postgres has ${rows.map((row) => `${row.name}=off`).join(', ')}: accepted contacts could be lost. Turn it on and start again.`);
+  }
+
+  /** Temporal may come later than we do, or come back with an empty store: so they are looked at every minute; the sweep finds what a lost store left behind. */
+  function keepSchedules(): { stop: () => void } {
+    let timer: NodeJS.Timeout | undefined;
+    let stopped = false;
+    const look = () => {
+      void ensureSchedules(temporal.client, config.taskQueue)
+        .then(
+          () => 60_000,
+          (error: unknown) => {
+            log.info({ error: className(error) }, 'schedules wait for Temporal');
+            return 3_000;
+          },
+        )
+        .then((next) => {
+          if (!stopped) timer = setTimeout(look, next);
+        });
+    };
+    look();
+    return {
+      stop: () => {
+        stopped = true;
+        clearTimeout(timer);
+      },
+    };
+  }
+}
