@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { createServer, connect } from 'node:net';
+
+/**
+ * A child that cannot outlive us: a small shell holds the read end of a pipe whose write end only we have, and ends the child when it closes, even by
+ * kill -9. Its own process group keeps Ctrl-C away from it until we stop it in order.
+ */
+export function startChild(command, args, { logFile, env, cwd, user, stopSignal = 'TERM', stdout = 'log', killAfterS = 10 } = {}) {
+  const log = logFile ? openSync(logFile, 'a') : undefined;
+  const as = user ? ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--'] : [];
+  const script = `
+    "$@" </dev/null & child=$!
+    trap 'kill -${stopSignal} $child 2>/dev/null' TERM
+    ( while read -r _ <&3; do :; done; kill -${stopSignal} $child 2>/dev/null; i=0
+      while kill -0 $child 2>/dev/null && [ $i -lt ${killAfterS * 10} ]; do sleep 0.1; i=$((i+1)); done; kill -9 $child 2>/dev/null ) >/dev/null 2>&1 &
+    watcher=$!
+    while :; do wait $child; code=$?; kill -0 $child 2>/dev/null || break; done
+    kill $watcher 2>/dev/null; exit $code`;
+  const child = spawn('sh', ['-c', script, 'sh', ...as, command, ...args], {
+    cwd,
+    env: env ?? process.env,
+    detached: true,
+    stdio: ['ignore', stdout === 'log' ? (log ?? 'ignore') : stdout, stdout === 'log' ? (log ?? 'ignore') : stdout === 'pipe' ? (log ?? 'inherit') : stdout, 'pipe'],
+  });
+  if (log !== undefined) closeSync(log);
+  const exited = new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+    child.once('error', () => resolve(127));
+  });
+  return {
+    pid: child.pid,
+    stdout: child.stdout,
+    exited,
+    async stop() {
+      child.stdio[3]?.destroy();
+      return exited;
+    },
+  };
+}
+
+/** The remembered port when it is free, else any other. */
+export async function freePort(wanted) {
+  const tryPort = (port) =>
+    new Promise((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(undefined));
+      server.listen(port, '127.0.0.1', () => {
+        const { port: got } = server.address();
+        server.close(() => resolve(got));
+      });
+    });
+  return (await tryPort(wanted)) ?? (await tryPort(0));
+}
+
+export const isListening = (port, host = '127.0.0.1') =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host, timeout: 1_000 });
+    const end = (answer) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+
+export async function waitFor(check, { what, limitMs = 60_000, everyMs = 50, child } = {}) {
+  let ended = false;
+  void child?.exited.then(() => (ended = true));
+  const until = Date.now() + limitMs;
+  for (;;) {
+    if (await check()) return;
+    if (ended) throw new Error(`${what} ended before it was ready`);
+    if (Date.now() > until) throw new Error(`${what} was not ready within ${limitMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** Stops in reverse order of starting. */
+export function createStack() {
+  const parts = [];
+  let stopping;
+  return {
+    add(part) {
+      parts.push(part);
+      return part;
+    },
+    stop: () => (stopping ??= parts.reduceRight((before, part) => before.then(() => part.stop()).catch(() => undefined), Promise.resolve())),
+  };
+}

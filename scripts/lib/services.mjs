@@ -1,0 +1,28 @@
+import { startPostgres } from './postgres.mjs';
+import { startTemporal } from './temporal.mjs';
+
+/** Starts the embedded parts that the environment does not name, and answers the settings that reach all of them. */
+export async function startServices(env, dataDir, stack) {
+  const postgres = env.DATABASE_URL ? undefined : startPostgres(dataDir).then((part) => stack.add(part));
+  const temporal = env.TEMPORAL_ADDRESS ? undefined : startTemporal(dataDir).then((part) => stack.add(part));
+  const [database, server] = await Promise.all([postgres, temporal]);
+  return {
+    database,
+    server,
+    env: {
+      ...env,
+      DATA_DIR: dataDir,
+      DATABASE_URL: env.DATABASE_URL || database.url,
+      TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS || server.address,
+      ...(server && !env.TEMPORAL_UI_URL && { TEMPORAL_UI_URL: server.uiUrl }),
+    },
+  };
+}
+
+/** Runs until the first SIGINT or SIGTERM, or until `ended` does; stops everything in reverse order. */
+export async function runUntilStopped(stack, ended = new Promise(() => undefined)) {
+  const signal = new Promise((resolve) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((name) => process.on(name, () => resolve(0))));
+  const code = await Promise.race([signal, ended]);
+  await stack.stop();
+  process.exit(code);
+}

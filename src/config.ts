@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** Every wrong setting of one start, a line each. */
+export class ConfigError extends Error {
+  constructor(readonly lines: string[]) {
+    super(`The settings are wrong:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const toMs = (text: string): number | undefined => {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
+  const unit = match?.[2];
+  if (!match?.[1]) return undefined;
+  return Number(match[1]) * (unit === 's' || unit === 'm' || unit === 'h' || unit === 'ms' ? units[unit] : 1);
+};
+
+const duration = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => toMs(text) ?? refuse(context, 'is a duration such as 500ms, 10s, 5m or 1h'));
+const durations = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const waits = text.split(',').map((part) => toMs(part) ?? -1);
+      return waits.every((wait) => wait >= 0) && waits.length <= 20 ? waits : refuse(context, 'is a list of up to 20 durations such as 5m,20m,1h');
+    });
+const flag = (fallback: 'true' | 'false') => z.enum(['true', 'false'], 'is true or false').default(fallback).transform((text) => text === 'true');
+const count = (fallback: number, min: number, max: number) => z.coerce.number(`is a number from ${min} to ${max}`).int().min(min, `is at least ${min}`).max(max, `is at most ${max}`).default(fallback);
+const servers = z
+  .string()
+  .transform((text, context) => {
+    const list = text.split(',').map((part) => part.trim());
+    return list.every((part) => /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\])(:\d{1,5})?$/.test(part)) ? list : refuse(context, 'is a list of ip:port');
+  })
+  .optional();
+
+function refuse(context: z.core.$RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message, input: undefined });
+  return z.NEVER;
+}
+
+const environment = z.object({
+  DATABASE_URL: z.string('is missing: postgres://user:password@host:5432/database').regex(/^postgres(ql)?:\/\//, 'begins with postgres://'),
+  DATA_DIR: z.string().default('.data'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: count(8080, 1, 65_535),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is one of fatal, error, warn, info, debug, trace, silent').default('info'),
+  TEMPORAL_ADDRESS: z.string('is missing: host:7233').regex(/^[^\s:]+:\d{1,5}$/, 'is host:port'),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_API_KEY: z.string().optional(),
+  TEMPORAL_TLS_CERT: z.string().optional(),
+  TEMPORAL_TLS_KEY: z.string().optional(),
+  TEMPORAL_TLS_CA: z.string().optional(),
+  TEMPORAL_UI_URL: z.url('is a URL').optional(),
+  TASK_QUEUE: z.string().regex(/^[\w.-]{1,100}$/, 'is up to 100 letters, digits, . _ -').default('email-engine'),
+  SECRETS_KEY: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=$/, 'is <key id>:<32 bytes in base64>').optional(),
+  ADMIN_API_KEY: z.string().regex(/^ee_adm_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/, 'has the form ee_adm_… of `email-engine keys create --operator`').optional(),
+  VERIFICATION_DEPTH: z.enum(['syntax', 'dns', 'smtp'], 'is syntax, dns or smtp').default('dns'),
+  DNS_SERVERS: servers,
+  DNS_TIMEOUT: duration('5s'),
+  SMTP_PORT: count(25, 1, 65_535),
+  SMTP_HELO_NAME: z.string().regex(/^(?!localhost$)[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$/, 'is a full host name of ours, not localhost').optional(),
+  SMTP_MAIL_FROM: z.string().regex(/^[^\s@<>]+@[^\s@<>]+$/, 'is an address that we own').optional(),
+  SMTP_ALLOW_PRIVATE: flag('false'),
+  SMTP_CONNECT_TIMEOUT: duration('10s'),
+  SMTP_GREETING_TIMEOUT: duration('30s'),
+  SMTP_COMMAND_TIMEOUT: duration('30s'),
+  SMTP_TOTAL_TIMEOUT: duration('2m'),
+  SMTP_CONNECTIONS: count(80, 1, 1_000),
+  SMTP_CONNECTIONS_PER_POOL: count(2, 1, 100),
+  SMTP_RECIPIENTS_PER_CONNECTION: count(10, 1, 100),
+  SMTP_GREYLIST_WAITS: durations('5m,20m,60m'),
+  SMTP_BUSY_WAITS: durations('15m,1h,4h'),
+  SMTP_DNS_WAITS: durations('1m,10m,1h'),
+  SMTP_PROVIDER_WAITS: durations('2h,4h'),
+  SMTP_POOL_WAITS: durations('1m,10m,1h'),
+  INJECTION_WAITS: durations('5s,30s,2m,10m,30m'),
+  DUE_BUCKET: duration('5s'),
+  INGEST_WAIT: duration('5s'),
+});
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** The only reader of the environment. Throws ConfigError with every wrong setting in words; unknown settings are none of our business. */
+export function loadConfig(env: Record<string, string | undefined>) {
+  // An empty setting (`PORT=` in .env) means: not set.
+  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+  const lines = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  if (env['VERIFICATION_DEPTH'] === 'smtp') {
+    if (!env['SMTP_HELO_NAME']) lines.push('SMTP_HELO_NAME is missing: VERIFICATION_DEPTH=smtp needs the name we greet mail servers with');
+    if (!env['SMTP_MAIL_FROM']) lines.push('SMTP_MAIL_FROM is missing: VERIFICATION_DEPTH=smtp needs a sender address that we own');
+  }
+  if (!parsed.success || lines.length > 0) throw new ConfigError(lines);
+  const set = parsed.data;
+  return {
+    databaseUrl: set.DATABASE_URL,
+    dataDir: set.DATA_DIR,
+    host: set.HOST,
+    port: set.PORT,
+    logLevel: set.LOG_LEVEL,
+    taskQueue: set.TASK_QUEUE,
+    temporal: {
+      address: set.TEMPORAL_ADDRESS,
+      namespace: set.TEMPORAL_NAMESPACE,
+      apiKey: set.TEMPORAL_API_KEY,
+      tls:
+        set.TEMPORAL_TLS_CA === undefined && set.TEMPORAL_TLS_CERT === undefined
+          ? undefined
+          : { ca: set.TEMPORAL_TLS_CA, cert: set.TEMPORAL_TLS_CERT, key: set.TEMPORAL_TLS_KEY },
+      uiUrl: set.TEMPORAL_UI_URL,
+    },
+    secretsKey: set.SECRETS_KEY,
+    adminApiKey: set.ADMIN_API_KEY,
+    verification: {
+      depth: set.VERIFICATION_DEPTH,
+      dnsServers: set.DNS_SERVERS,
+      dnsTimeoutMs: set.DNS_TIMEOUT,
+      port: set.SMTP_PORT,
+      heloName: set.SMTP_HELO_NAME ?? '',
+      mailFrom: set.SMTP_MAIL_FROM ?? '',
+      allowPrivate: set.SMTP_ALLOW_PRIVATE,
+      timeouts: { connectMs: set.SMTP_CONNECT_TIMEOUT, greetingMs: set.SMTP_GREETING_TIMEOUT, commandMs: set.SMTP_COMMAND_TIMEOUT, totalMs: set.SMTP_TOTAL_TIMEOUT },
+      limits: { connections: set.SMTP_CONNECTIONS, connectionsPerPool: set.SMTP_CONNECTIONS_PER_POOL, recipientsPerConnection: set.SMTP_RECIPIENTS_PER_CONNECTION },
+    },
+    waits: {
+      greylist: set.SMTP_GREYLIST_WAITS,
+      busy: set.SMTP_BUSY_WAITS,
+      dns: set.SMTP_DNS_WAITS,
+      provider: set.SMTP_PROVIDER_WAITS,
+      pool: set.SMTP_POOL_WAITS,
+    },
+    injectionWaitsMs: set.INJECTION_WAITS,
+    dueBucketMs: Math.max(100, set.DUE_BUCKET),
+    ingestWaitMs: set.INGEST_WAIT,
+  };
+}
+
+/** The key that seals secrets at rest: the setting, else one made once and kept under DATA_DIR. */
+export function loadSecretsKey(config: Config): { kid: string; key: Buffer } {
+  const text = config.secretsKey ?? readOrMakeKey(join(config.dataDir, 'secrets-key'));
+  const [kid = '', base64 = ''] = text.trim().split(':');
+  const key = Buffer.from(base64, 'base64');
+  if (key.length !== 32) throw new ConfigError([`${join(config.dataDir, 'secrets-key')} does not hold <key id>:<32 bytes in base64>`]);
+  return { kid, key };
+}
+
+function readOrMakeKey(file: string): string {
+  mkdirSync(join(file, '..'), { recursive: true });
+  try {
+    // Two processes may start at once: only one may make the key.
+    writeFileSync(file, `k1:${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  return readFileSync(file, 'utf8');
+}
