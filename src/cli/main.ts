@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { commands } from './commands';
 
 const usage = () =>
@@ -27,10 +27,11 @@ async function main(argv: string[]): Promise<number> {
   return command.run(parsed.values, parsed.positionals);
 }
 
-function read(args: string[], options: Parameters<typeof parseArgs>[0] & object) {
+function read(args: string[], options: ParseArgsConfig) {
   try {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, ...options });
-    return { values: new Map(Object.entries(values)), positionals };
+    const pairs: [string, string | boolean | (string | boolean)[] | undefined][] = Object.entries(values);
+    return { values: new Map(pairs), positionals };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : 'the arguments could not be read' };
   }

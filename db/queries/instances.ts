@@ -1,0 +1,47 @@
+import { asc, count, eq, sql } from 'drizzle-orm';
+import type { DbHandle } from '../client';
+import { categoryRules, mailwizzInstances, routingRules } from '../schema';
+
+export type Instance = typeof mailwizzInstances.$inferSelect;
+
+export async function listInstances(db: DbHandle, { page, limit }: { page: number; limit: number }): Promise<{ items: Instance[]; total: number }> {
+  const items = await db.select().from(mailwizzInstances).orderBy(mailwizzInstances.id).limit(limit).offset((page - 1) * limit);
+  const [row] = await db.select({ total: count() }).from(mailwizzInstances);
+  return { items, total: row?.total ?? 0 };
+}
+
+export async function findInstance(db: DbHandle, instanceId: string): Promise<Instance | undefined> {
+  const [found] = await db.select().from(mailwizzInstances).where(eq(mailwizzInstances.instanceId, instanceId)).limit(1);
+  return found;
+}
+
+/** False when the id is taken. */
+export async function insertInstance(db: DbHandle, instance: typeof mailwizzInstances.$inferInsert): Promise<boolean> {
+  const made = await db.insert(mailwizzInstances).values(instance).onConflictDoNothing().returning({ id: mailwizzInstances.id });
+  return made.length === 1;
+}
+
+export async function updateInstance(db: DbHandle, instanceId: string, changes: Partial<typeof mailwizzInstances.$inferInsert>): Promise<Instance | undefined> {
+  const [updated] = await db
+    .update(mailwizzInstances)
+    .set({ ...changes, updatedAt: new Date() })
+    .where(eq(mailwizzInstances.instanceId, instanceId))
+    .returning();
+  return updated;
+}
+
+export type ListRow = { list_id: number; list_uid: string; name: string; fields: string[]; injected_api: number; injected_mysql: number; pending: number; unknown: number };
+
+/** The lists of an instance with what our ledger says about each. */
+export async function listLists(db: DbHandle, instanceId: string): Promise<ListRow[]> {
+  const found = await db.execute<ListRow>(sql`
+    select lists.list_id, lists.list_uid, lists.name, lists.fields, count(*) filter (where state = 'injected' and method = 'api') injected_api,
+      count(*) filter (where state = 'injected' and method = 'mysql') injected_mysql, count(*) filter (where state in ('pending', 'sending')) pending,
+      count(*) filter (where state = 'unknown') unknown
+    from mailwizz_lists lists left join injections on injections.instance_id = lists.instance_id and injections.list_id = lists.list_id
+    where lists.instance_id = ${instanceId} group by lists.list_id, lists.list_uid, lists.name, lists.fields order by lists.list_id limit 10000`);
+  return found.rows;
+}
+
+export const listRoutingRules = (db: DbHandle) => db.select().from(routingRules).orderBy(asc(routingRules.position), asc(routingRules.id)).limit(10_000);
+export const listAllCategoryRules = (db: DbHandle) => db.select().from(categoryRules).orderBy(asc(categoryRules.position), asc(categoryRules.id)).limit(10_000);

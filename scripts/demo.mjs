@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createStack, freePort, isListening, startChild, waitFor } from './lib/children.mjs';
+import { ensureDependencies } from './lib/dependencies.mjs';
+import { ensureMariadb } from './lib/mariadb.mjs';
+import { runUntilStopped, startServices } from './lib/services.mjs';
+import { dataDirOf, loadEnvironment, root } from './lib/settings.mjs';
+
+const help = `npm run demo [-- --exit]
+A working hub with stand-ins for MailWizz, DNS and mail servers, nine sources and 2,000 contacts going through. Needs nothing prepared;
+data lives in DATA_DIR (default .data/demo). Stays up until Ctrl-C; --exit ends when everything has settled, with 0 only if all sums add up.`;
+
+if (process.argv.includes('--help')) {
+  console.log(help);
+  process.exit(0);
+}
+const say = (text) => console.log(text);
+const started = Date.now();
+ensureDependencies();
+const env = loadEnvironment();
+ensureMariadb(env);
+const dataDir = dataDirOf(env, '.data/demo');
+const stack = createStack();
+try {
+  await run();
+} catch (error) {
+  console.error(`The demo stopped: ${error.message}\nLogs are in ${join(dataDir, 'logs')}.`);
+  await stack.stop();
+  process.exit(1);
+}
+
+async function run() {
+  say('Starting Postgres, Temporal and the sandbox …');
+  const sandboxPart = startSandbox();
+  // DATABASE_URL and TEMPORAL_ADDRESS name somebody's real data: the demo keeps to its own.
+  const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, TEMPORAL_UI_URL: ___, ...own } = env;
+  const [{ env: settings }, sandbox] = await Promise.all([startServices(own, dataDir, stack), sandboxPart]);
+  const port = await freePort(Number(env.PORT) || 8080);
+  const engineEnv = {
+    ...settings,
+    PORT: String(port),
+    LOG_LEVEL: env.LOG_LEVEL ?? 'warn',
+    ADMIN_API_KEY: adminKey(),
+    DNS_SERVERS: sandbox.dns,
+    VERIFICATION_DEPTH: 'smtp',
+    SMTP_PORT: String(sandbox.smtp_port),
+    SMTP_HELO_NAME: 'demo.engine.test',
+    SMTP_MAIL_FROM: 'verify@engine.test',
+    SMTP_ALLOW_PRIVATE: 'true',
+    // Real waits are minutes; the code is the same.
+    SMTP_CONNECTIONS_PER_POOL: '8',
+    SMTP_GREYLIST_WAITS: '2s,3s,5s',
+    SMTP_BUSY_WAITS: '1s,2s',
+    SMTP_PROVIDER_WAITS: '1s',
+    SMTP_POOL_WAITS: '1s,2s,3s',
+    SMTP_DNS_WAITS: '1s,2s',
+    DUE_BUCKET: '1s',
+  };
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const engine = stack.add(startChild(process.execPath, ['bin/email-engine.cjs', 'start'], { cwd: root, env: engineEnv, logFile: join(dataDir, 'logs', 'engine.log'), killAfterS: 40 }));
+  await waitFor(async () => (await isListening(port)) && (await fetch(`${apiUrl}/readyz`).then((answer) => answer.ok, () => false)), { what: 'The engine', child: engine, everyMs: 100 });
+  say(`Ready after ${((Date.now() - started) / 1000).toFixed(1)} s: API ${apiUrl}/api/v1, docs ${apiUrl}/docs, Temporal ${settings.TEMPORAL_UI_URL}`);
+  const { runDemo } = await import('./demo/run.mjs');
+  const { ok } = await runDemo({ apiUrl, adminKey: engineEnv.ADMIN_API_KEY, sandbox, uiUrl: settings.TEMPORAL_UI_URL, keysFile: join(dataDir, 'source-keys.json'), say });
+  if (process.argv.includes('--exit')) {
+    await stack.stop();
+    process.exit(ok ? 0 : 1);
+  }
+  console.error(`\nEverything stays up; Ctrl-C ends it. Operator key: ${engineEnv.ADMIN_API_KEY}`);
+  await runUntilStopped(stack, engine.exited);
+}
+
+async function startSandbox() {
+  const port = await freePort(9400);
+  const child = stack.add(
+    startChild(process.execPath, ['-r', 'tsx/cjs', 'sandbox/main.ts', '--json', '--port', String(port), '--data-dir', join(dataDir, 'sandbox')], { cwd: root, env, stdout: 'pipe', logFile: join(dataDir, 'logs', 'sandbox.log') }),
+  );
+  let text = '';
+  child.stdout.on('data', (part) => (text += part));
+  await waitFor(async () => text.includes('\n'), { what: 'The sandbox', child });
+  return JSON.parse(text);
+}
+
+/** One operator key for all runs of this demo's data. */
+function adminKey() {
+  const file = join(dataDir, 'demo-admin-key');
+  if (!existsSync(file)) {
+    const made = spawnSync(process.execPath, ['-r', 'tsx/cjs', '-e', "console.log(require('./src/api/keys.ts').makeApiKey('adm').text)"], { cwd: root, encoding: 'utf8' });
+    writeFileSync(file, made.stdout.trim(), { mode: 0o600 });
+  }
+  return readFileSync(file, 'utf8');
+}

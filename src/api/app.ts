@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import express, { type Express, Router } from 'express';
+import helmet from 'helmet';
+import type { Db } from '../../db/client';
+import type { Vault } from '../adapters/vault';
+import type { Log } from '../log';
+import { createAuthentication } from './auth';
+import { createBatchRoutes } from './batches';
+import type { ContactActions } from './contact-actions';
+import { createContactRoutes } from './contacts';
+import { createIngestRoute, ingestOperation } from './contacts-ingest';
+import { createSourceRoutes } from './data-sources';
+import { createDocs } from './docs';
+import { answerErrors, noRoute } from './errors';
+import { createInstanceRoutes } from './instances';
+import type { Intake } from './intake-types';
+import { createOpenApi } from './openapi';
+import { toRouter } from './operations';
+
+export type ApiDeps = {
+  db: Db;
+  config: { temporal: { uiUrl: string | undefined; namespace: string } };
+  log: Log;
+  vault: Pick<Vault, 'seal'>;
+  intake: Intake;
+  contactActions: ContactActions;
+  checks: { database: () => Promise<void>; temporal: () => Promise<void> };
+};
+
+/** The HTTP face: health and docs open, everything under /api/v1 behind a key, errors in one shape. */
+export function createApp(deps: ApiDeps): Express {
+  const { db, log } = deps;
+  const served = [
+    ...createSourceRoutes({ db }),
+    ...createContactRoutes({ db, actions: deps.contactActions }),
+    ...createBatchRoutes({ db, temporalUi: { url: deps.config.temporal.uiUrl, namespace: deps.config.temporal.namespace } }),
+    ...createInstanceRoutes({ db, vault: deps.vault }),
+  ];
+  const app = express();
+  app.disable('x-powered-by').set('etag', false).set('query parser', 'simple');
+  app.use((_req, res, next) => {
+    const requestId = randomUUID();
+    res.locals['requestId'] = requestId;
+    res.set('X-Request-Id', requestId);
+    next();
+  });
+  const api = Router();
+  api.use((_req, res, next) => {
+    res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+    next();
+  });
+  api.use(createAuthentication(db), createIngestRoute(deps.intake), toRouter(served));
+  app.use('/api/v1', api);
+  app.use(helmet());
+  app.get('/', (_req, res) => res.redirect('/docs'));
+  app.get('/healthz', (_req, res) => void res.json({ status: 'alive' }));
+  app.get('/readyz', async (_req, res) => {
+    const parts = { database: await judge(deps.checks.database), temporal: await judge(deps.checks.temporal) };
+    const ready = Object.values(parts).every((part) => part === 'ready');
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', ...parts });
+  });
+  app.use(createDocs(createOpenApi([ingestOperation, ...served.map(({ operation }) => operation)])));
+  app.use(noRoute, answerErrors(log));
+  return app;
+}
+
+const judge = (check: () => Promise<void>) => check().then(() => 'ready', () => 'not available');

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { contactRow } from '../schemas/contact-row';
+import { problem } from '../schemas/answers';
+import type { Operation } from './operations';
+
+const toSchema = (schema: z.ZodType, io: 'input' | 'output') => z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' });
+
+/** The OpenAPI 3.1 document of exactly what is served: made from the schemas that judge the requests. */
+export function createOpenApi(operations: Operation[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    const path = (paths[`/api/v1${operation.path}`] ??= {});
+    path[operation.method] = describe(operation);
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Email Engine', version: '1', description: 'Contacts in, subscribers in the right list of the right MailWizz, and what became of each.' },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }],
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key: ee_src_… of a data source, ee_adm_… or ee_ops_… of an operator.' } },
+      schemas: { Problem: toSchema(problem, 'output'), ContactRow: toSchema(contactRow, 'input') },
+    },
+    paths,
+  };
+}
+
+function describe(operation: Operation): object {
+  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: name === 'contact_id' ? 'integer' : 'string' } }));
+  const inQuery = Object.entries(operation.query?.shape ?? {}).map(([name, schema]) => ({ name, in: 'query', schema: toQuerySchema(schema) }));
+  const errors = [401, 403, ...(operation.body || operation.query ? [422] : []), ...(operation.errors ?? []), 500, 503];
+  const isIngest = operation.path === '/contacts/ingest';
+  return {
+    tags: [operation.tag],
+    summary: operation.summary,
+    description: `${operation.description ?? ''}${operation.description ? '\n\n' : ''}For: ${operation.who === 'operator' ? 'operators' : 'operators and the source itself'}.`,
+    parameters: [...inPath, ...inQuery],
+    ...(operation.body && {
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': { schema: toSchema(operation.body, 'input') },
+          ...(isIngest && { 'application/x-ndjson': { schema: { type: 'string', description: 'One contact (ContactRow) a line' } } }),
+        },
+      },
+    }),
+    responses: {
+      [operation.answer.status]: {
+        description: operation.answer.text,
+        ...(operation.answer.schema && { content: { 'application/json': { schema: toSchema(operation.answer.schema, 'output') } } }),
+      },
+      ...Object.fromEntries(
+        [...new Set(errors)].sort((a, b) => a - b).map((status) => [status, { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } }]),
+      ),
+    },
+  };
+}
+
+/** zod's types of shapes are looser than its schemas. */
+const toQuerySchema = (schema: unknown) => (schema instanceof z.ZodType ? toSchema(schema, 'input') : {});

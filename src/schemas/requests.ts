@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { batchStates, rowFates, rowOutcomes } from '../domain/batch';
+import { contactStatuses, sourceTypes } from '../domain/contact';
+
+const word = (max: number) => z.string().trim().min(1).max(max);
+const instanceId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,49}$/, 'is up to 50 small letters, digits and dashes');
+const mapping = z.record(word(100), z.number().int().min(1).max(2_147_483_647));
+
+export const ingestRequest = z.strictObject({
+  source_id: word(100),
+  source_config: z.record(z.string(), z.unknown()).optional(),
+  contacts: z.array(z.unknown()).min(1, 'holds no contact').max(10_000, 'holds more than 10,000 contacts; send application/x-ndjson for more'),
+});
+
+export const newSource = z.strictObject({
+  source_id: z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$/, 'is up to 100 letters, digits, dashes, dots and underscores'),
+  source_type: z.enum(sourceTypes),
+  name: word(255),
+  description: z.string().max(5_000).nullish(),
+  config: z.record(z.string(), z.unknown()).optional(),
+  default_mailwizz_instance: instanceId.nullish(),
+  default_list_mapping: mapping.nullish(),
+});
+export const sourceChanges = newSource.omit({ source_id: true, source_type: true }).extend({ is_active: z.boolean() }).partial();
+export const newKey = z.strictObject({ name: word(255).default('key'), expires_at: z.iso.datetime({ offset: true }).optional() });
+
+export const contactFilter = z.strictObject({
+  source_id: word(100).optional(),
+  status: z.enum(contactStatuses).optional(),
+  category: word(100).optional(),
+  mailwizz_instance: word(50).optional(),
+  batch_id: word(100).optional(),
+  q: z.string().trim().min(2).max(100).optional(),
+  cursor: z.coerce.number().int().min(1).optional(),
+});
+const field = (max: number) => z.string().trim().max(max).nullable();
+export const contactChanges = z
+  .strictObject({
+    first_name: field(255),
+    last_name: field(255),
+    company: field(255),
+    phone: field(50),
+    website: field(500),
+    country_code: z.string().trim().toUpperCase().regex(/^[A-Z]{2}$/, 'is two letters').nullable(),
+    language: field(10),
+    category: field(100),
+    tags: z.array(word(100)).max(50),
+    social_links: z.record(z.string(), z.string().max(500)).nullable(),
+    score: z.number().int().min(0).max(100),
+  })
+  .partial();
+
+export const batchFilter = z.strictObject({ source_id: word(100).optional(), state: z.enum(batchStates).optional() });
+export const rowFilter = z.strictObject({
+  outcome: z.enum(rowOutcomes).optional(),
+  fate: z.enum([...rowFates, 'waiting']).optional(),
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(1_000).default(200),
+  format: z.enum(['json', 'csv']).optional(),
+});
+
+const httpUrl = z.url('is a URL').max(500).regex(/^https?:\/\//, 'begins with http:// or https://');
+export const newInstance = z.strictObject({
+  instance_id: instanceId,
+  name: word(255),
+  description: z.string().max(5_000).nullish(),
+  api_url: httpUrl,
+  api_key: word(255),
+  mysql_enabled: z.boolean().default(false),
+  mysql_host: word(255).nullish(),
+  mysql_port: z.number().int().min(1).max(65_535).default(3306),
+  mysql_database: word(100).nullish(),
+  mysql_user: word(100).nullish(),
+  mysql_password: z.string().max(255).nullish(),
+  mysql_table_prefix: z.string().regex(/^[a-z][a-z0-9_]{0,29}$/, 'is small letters, digits and underscores').default('mw_'),
+  allow_private_network: z.boolean().default(false),
+  default_from_name: word(255).nullish(),
+  default_from_email: z.email().max(255).nullish(),
+  list_mapping: mapping.default({}),
+});
+export const instanceChanges = newInstance
+  .omit({ instance_id: true })
+  .extend({ mysql_enabled: z.boolean(), mysql_port: z.number().int().min(1).max(65_535), mysql_table_prefix: z.string().regex(/^[a-z][a-z0-9_]{0,29}$/), allow_private_network: z.boolean(), list_mapping: mapping, is_active: z.boolean() })
+  .partial();
+export const listMap = z.strictObject({
+  lists: z.array(z.strictObject({ list_id: z.number().int().min(1), list_uid: z.string().regex(/^[a-z0-9]{1,50}$/), name: word(255), fields: z.array(word(50)).max(200).default([]) })).max(1_000),
+});
