@@ -17,17 +17,15 @@ export async function runDemo({ apiUrl, adminKey, sandbox, uiUrl, keysFile, say 
   const failing = sandbox.instances[0];
   say(`Posting ${deliveries.reduce((sum, delivery) => sum + delivery.contacts.length, 0)} contacts from ${deliveries.length} sources through ${apiUrl}/api/v1/contacts/ingest`);
   const batches = [];
-  for (const [index, delivery] of deliveries.entries()) {
-    if (index === 2) {
-      await setApiDown(failing, true);
-      say(`The API of ${failing.instance_id} goes down: its contacts arrive through MySQL from here on.`);
-    }
+  await failAfter(failing, 400);
+  say(`The API of ${failing.instance_id} goes down after 400 subscribers: the rest of its contacts arrive through MySQL.`);
+  for (const delivery of deliveries) {
     const answer = await createCaller(apiUrl, keys[delivery.source_id])('POST', '/api/v1/contacts/ingest', delivery);
     batches.push(answer.batch_id);
     say(`  ${delivery.source_id.padEnd(26)} ${String(delivery.contacts.length).padStart(5)} posted, batch ${answer.batch_id}`);
   }
   const settled = await settle(call, batches, say);
-  await setApiDown(failing, false);
+  await fetch(`${failing.control_url}/faults`, { method: 'DELETE' });
   return report({ call, sandbox, batches: settled, apiUrl, uiUrl, say });
 }
 
@@ -79,8 +77,9 @@ async function seedSources(call, keysFile) {
   return kept;
 }
 
-async function setApiDown(instance, down) {
-  await fetch(`${instance.control_url}/faults`, down ? { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ route: '*', fault: 'down' }) } : { method: 'DELETE' });
+async function failAfter(instance, subscribers) {
+  await fetch(`${instance.control_url}/faults`, { method: 'DELETE' });
+  await fetch(`${instance.control_url}/faults`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ route: '*', fault: 'down', after: subscribers }) });
 }
 
 async function settle(call, batchIds, say) {

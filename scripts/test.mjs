@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createStack, freePort, startChild, waitFor } from './lib/children.mjs';
+import { ensureDependencies } from './lib/dependencies.mjs';
+import { ensureMariadb } from './lib/mariadb.mjs';
+import { startServices } from './lib/services.mjs';
+import { root, say } from './lib/settings.mjs';
+
+const help = `npm test [-- JEST ARGUMENTS]
+Types, lint, then every test against a Postgres, Temporal, MariaDB and sandbox of its own, which it starts and removes. Ends with "N passed, N failed".`;
+
+if (process.argv.includes('--help')) {
+  console.log(help);
+  process.exit(0);
+}
+ensureDependencies();
+ensureMariadb(process.env);
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const some = process.argv.slice(2);
+if (some.length === 0) {
+  check('types', bin('tsc'), ['--noEmit']);
+  check('lint', bin('eslint'), ['.', '--max-warnings', '0']);
+}
+
+const dataDir = mkdtempSync(join(tmpdir(), 'email-engine-test-'));
+// Postgres runs as another user there.
+spawnSync('chmod', ['755', dataDir]);
+mkdirSync(join(dataDir, 'logs'));
+const stack = createStack();
+['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
+try {
+  const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, ...env } = process.env;
+  say('Starting Postgres, Temporal and the sandbox for the tests …');
+  const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox()]);
+  runJest({ ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' });
+} catch (error) {
+  console.error(error.message);
+  totals.failed += 1;
+} finally {
+  await stack.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+}
+console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`);
+process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
+
+function check(name, command, args) {
+  say(`Checking ${name} …`);
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  totals[status === 0 ? 'passed' : 'failed'] += 1;
+}
+
+async function startSandbox() {
+  const port = await freePort(19400 + Math.floor(Math.random() * 1000) * 10);
+  const child = stack.add(
+    startChild(process.execPath, ['-r', 'tsx/cjs', 'sandbox/main.ts', '--json', '--port', String(port), '--data-dir', join(dataDir, 'sandbox'), '--greylist-ms', '500'], { cwd: root, stdout: 'pipe', logFile: join(dataDir, 'logs', 'sandbox.log') }),
+  );
+  let text = '';
+  child.stdout.on('data', (part) => (text += part));
+  await waitFor(async () => text.includes('\n'), { what: 'The sandbox', child });
+  return JSON.parse(text);
+}
+
+function runJest(env) {
+  const output = join(dataDir, 'jest.json');
+  spawnSync(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '--runInBand', '--json', `--outputFile=${output}`, ...some], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const result = JSON.parse(readFileSync(output, 'utf8'));
+  totals.passed += result.numPassedTests;
+  totals.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+  totals.skipped += result.numPendingTests + result.numTodoTests;
+}
