@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { openDatabase } from '../db/client';
 import { findInstanceRecord, listInstanceLists } from '../db/queries/injections';
@@ -14,7 +13,7 @@ import type { Config } from './config';
 import { EngineError } from './domain/errors';
 import { instanceQueue } from './domain/injection';
 import type { Log } from './log';
-import { connectionOptions, openTemporal } from './temporal';
+import { connectionOptions } from './temporal';
 
 /** Activities of one page each run side by side; more would only queue at the database. */
 const activitiesAtOnce = 12;
@@ -29,14 +28,12 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
   Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message }) => log.warn({ level }, message)), shutdownSignals: [] });
   const database = openDatabase(config.databaseUrl, 16, (error) => log.warn({ error: error.name }, 'an idle database connection broke'));
   const { db } = database;
-  const temporal = await openTemporal(config);
   const mailwizz = createMailwizzGateway({ loadInstance: (instanceId) => loadInstance(instanceId), now: Date.now, log });
   const verifier = createVerifier({ ...config.verification, now: Date.now });
   const activities = createActivities({
     db,
     verifier,
     mailwizz,
-    runs: { isRunning: (workflowId) => isRunning(temporal.client, workflowId) },
     settings: { depth: config.verification.depth, waits: config.waits, injectionWaitsMs: config.injectionWaitsMs, dueBucketMs: config.dueBucketMs },
     now: () => new Date(),
     log,
@@ -68,7 +65,6 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
       for (const { worker } of running.values()) if (worker.getState() === 'RUNNING') worker.shutdown();
       await Promise.all([...running.values()].map(({ done }) => done));
       await connection.close();
-      await temporal.close();
       await verifier.close();
       await mailwizz.close();
       await database.close();
@@ -118,15 +114,6 @@ export const bundleWorkflows = () =>
   bundleWorkflowCode({ workflowsPath: join(__dirname, 'workflows', 'index.ts'), logger: new DefaultLogger('WARN') });
 
 const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'unknown');
-
-async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
-    throw error;
-  }
-}
 
 /** Promise.withResolvers came with Node 22. */
 function withReject(): { promise: Promise<never>; reject: (error: unknown) => void } {

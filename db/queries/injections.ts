@@ -122,7 +122,7 @@ export async function recordInjections(
       uid: settled.outcome === 'injected' ? settled.uid : null,
       method: settled.outcome === 'injected' ? settled.method : null,
       subscriber_id: settled.outcome === 'injected' ? (settled.subscriberId ?? null) : null,
-      not_before: settled.outcome === 'unknown' ? new Date(contact.claimedAtMs + quietPeriodMs).toISOString() : null,
+      not_before: tooEarly ? new Date(contact.claimedAtMs + quietPeriodMs).toISOString() : null,
     };
   });
   await db.execute(sql`

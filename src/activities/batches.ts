@@ -1,4 +1,3 @@
-import { heartbeat } from '@temporalio/activity';
 import {
   closeBatches,
   findNextDue,
@@ -22,6 +21,7 @@ import type { BatchCounts, PageRange } from '../domain/batch';
 import { ingestChunk, pageSize } from '../domain/batch';
 import { toDueBucket } from '../domain/waiting';
 import { judgeRow, type JudgedContact } from '../schemas/contact-row';
+import { beating } from './beating';
 import type { Deps } from './deps';
 
 type Run = { batchIds: number[] };
@@ -34,25 +34,26 @@ export const createBatchActivities = ({ db, settings, now }: Deps) => ({
 
   /** Judges every row alone and stores new contacts, chunk by chunk. Safe to repeat: goes on with the first row that has no outcome. */
   async ingestRows({ batchIds }: Run): Promise<void> {
-    for (;;) {
-      const rows = await findRawRows(db, batchIds, ingestChunk);
-      if (rows.length === 0) return;
-      await recordJudgedRows(db, judgeRows(rows));
-      heartbeat();
-    }
+    await beating(async () => {
+      for (;;) {
+        const rows = await findRawRows(db, batchIds, ingestChunk);
+        if (rows.length === 0) return;
+        await recordJudgedRows(db, judgeRows(rows));
+      }
+    });
   },
 
   /** Merges repeated rows into the contacts they repeat, and answers the counts of the ingest step. Safe to repeat: a merge fills blanks only. */
   async dedupeRows({ batchIds }: Run): Promise<BatchCounts> {
-    let after = { batchId: 0, row: 0 };
-    for (;;) {
-      const rows = await findDuplicateRows(db, { batchIds, afterBatchId: after.batchId, afterRow: after.row, limit: ingestChunk });
-      const last = rows.at(-1);
-      if (!last) break;
-      await fillBlanks(db, mergeRows(rows));
-      after = { batchId: last.batch_id, row: last.row_number };
-      heartbeat();
-    }
+    await beating(async () => {
+      for (let after = { batchId: 0, row: 0 }; ; ) {
+        const rows = await findDuplicateRows(db, { batchIds, afterBatchId: after.batchId, afterRow: after.row, limit: ingestChunk });
+        const last = rows.at(-1);
+        if (!last) return;
+        await fillBlanks(db, mergeRows(rows));
+        after = { batchId: last.batch_id, row: last.row_number };
+      }
+    });
     await recordIngested(db, batchIds);
     return countBatches(db, batchIds);
   },

@@ -13,8 +13,6 @@ export type Deps = {
     ) => Promise<{ id: number; verdict: Verdict }[]>;
   };
   mailwizz: Pick<MailwizzGateway, 'addSubscribers' | 'lookUpSubscribers' | 'readLists'>;
-  /** Whether a workflow is running, by id; for the sweep. */
-  runs: { isRunning: (workflowId: string) => Promise<boolean> };
   settings: { depth: 'syntax' | 'dns' | 'smtp'; waits: Waits; injectionWaitsMs: number[]; dueBucketMs: number };
   now: () => Date;
   log: { info: (facts: object, message: string) => void; warn: (facts: object, message: string) => void };

@@ -1,10 +1,11 @@
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { type ClaimedContact, claimInjections, listInstanceLists, parkInstance, recordInjections, recordLists } from '../../db/queries/injections';
 import type { PageRange } from '../domain/batch';
 import type { InjectionOutcome } from '../domain/injection';
+import { beating } from './beating';
 import type { Deps } from './deps';
 
-/** What one heartbeat covers: a few bulk calls. Small enough that a kill leaves little to be looked up. */
+/** A few bulk calls: small enough that a kill leaves little to be looked up. */
 const lot = 500;
 
 export const createInjectionActivities = ({ db, mailwizz, settings, now, log }: Deps) => {
@@ -20,24 +21,26 @@ export const createInjectionActivities = ({ db, mailwizz, settings, now, log }: 
     return outcomes;
   };
 
+  async function injectLots({ instanceId, ...range }: PageRange & { instanceId: string }): Promise<void> {
+    for (let afterId = range.afterContactId; ; ) {
+      const page = { ...range, instanceId, waitsMs: settings.injectionWaitsMs, now: now() };
+      const { fresh, unsettled, throughContactId } = await claimInjections(db, { ...page, limit: lot, afterId });
+      if (throughContactId === undefined) return;
+      await recordInjections(db, page, unsettled, await byList(unsettled, instanceId, mailwizz.lookUpSubscribers), true);
+      const outcomes = await byList(fresh, instanceId, mailwizz.addSubscribers);
+      await recordInjections(db, page, fresh, outcomes, false);
+      if (outcomes.some((outcome) => outcome.outcome === 'pending' && outcome.reason === 'refused')) {
+        if (await parkInstance(db, { instanceId, reason: 'refused' })) log.warn({ instanceId }, 'instance refuses our key and is parked');
+        return;
+      }
+      afterId = throughContactId;
+    }
+  }
+
   return {
     /** Safe to repeat: what an earlier attempt left open comes back as `unsettled` and is looked up, never sent again blindly. */
-    async injectPage({ instanceId, ...range }: PageRange & { instanceId: string }): Promise<void> {
-      let afterId = range.afterContactId;
-      for (;;) {
-        const page = { ...range, instanceId, waitsMs: settings.injectionWaitsMs, now: now() };
-        const { fresh, unsettled, throughContactId } = await claimInjections(db, { ...page, limit: lot, afterId });
-        if (throughContactId === undefined) return;
-        await recordInjections(db, page, unsettled, await byList(unsettled, instanceId, mailwizz.lookUpSubscribers), true);
-        const outcomes = await byList(fresh, instanceId, mailwizz.addSubscribers);
-        await recordInjections(db, page, fresh, outcomes, false);
-        if (outcomes.some((outcome) => outcome.outcome === 'pending' && outcome.reason === 'refused')) {
-          if (await parkInstance(db, { instanceId, reason: 'refused' })) log.warn({ instanceId }, 'instance refuses our key and is parked');
-          return;
-        }
-        afterId = throughContactId;
-        heartbeat();
-      }
+    async injectPage(page: PageRange & { instanceId: string }): Promise<void> {
+      await beating(() => injectLots(page));
     },
 
     /** Brings the map of list numbers and uids up to date, when nothing is known of the instance's lists yet. Safe to repeat. */

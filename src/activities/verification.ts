@@ -1,8 +1,9 @@
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { findContactsToVerify, recordVerdicts, type ToVerify, type VerifiedContact } from '../../db/queries/pages';
 import type { PageRange } from '../domain/batch';
 import { nextWaitMs } from '../domain/waiting';
 import type { Verdict } from '../domain/verdict';
+import { beating } from './beating';
 import type { Deps } from './deps';
 
 /** A dialogue takes seconds, so its verdicts are kept in small lots; DNS answers come in milliseconds. */
@@ -15,20 +16,20 @@ export const createVerificationActivities = ({ db, verifier, settings, now }: De
    */
   async verifyPage({ force = false, ...range }: PageRange & { force?: boolean }): Promise<void> {
     const page = { ...range, now: now() };
-    let afterId = range.afterContactId;
-    for (;;) {
-      const lot = await findContactsToVerify(db, { ...page, force, afterId, limit: lotOf[settings.depth] });
-      const last = lot.at(-1);
-      if (!last) return;
-      const verdicts = await verifier.verifyAddresses(
-        lot.map(({ id, email }) => ({ id, email, domain: email.slice(email.lastIndexOf('@') + 1) })),
-        cancellationSignal(),
-      );
-      const attempts = new Map(lot.map((contact) => [contact.id, contact]));
-      await recordVerdicts(db, page, verdicts.map(({ id, verdict }) => toVerified(settings, { contactId: id, verdict, known: attempts.get(id), now: page.now })));
-      afterId = last.id;
-      heartbeat();
-    }
+    await beating(async () => {
+      for (let afterId = range.afterContactId; ; ) {
+        const lot = await findContactsToVerify(db, { ...page, force, afterId, limit: lotOf[settings.depth] });
+        const last = lot.at(-1);
+        if (!last) return;
+        const verdicts = await verifier.verifyAddresses(
+          lot.map(({ id, email }) => ({ id, email, domain: email.slice(email.lastIndexOf('@') + 1) })),
+          cancellationSignal(),
+        );
+        const attempts = new Map(lot.map((contact) => [contact.id, contact]));
+        await recordVerdicts(db, page, verdicts.map(({ id, verdict }) => toVerified(settings, { contactId: id, verdict, known: attempts.get(id), now: page.now })));
+        afterId = last.id;
+      }
+    });
   },
 });
 

@@ -11,11 +11,13 @@ import { createApp } from './app';
 import { createBatchStarter } from './batch-start';
 import { createContactActions } from './contact-actions';
 import { createIntake } from './intake';
+import { requeueLostRuns } from './lost-runs';
 import { startRelay } from './relay';
 
 /** Commits side by side, reads beside them, the relay. */
 const connections = 20;
 const stopLimitMs = 10_000;
+const lookAgainMs = 20_000;
 
 export type RunningApi = { url: string; stop: () => Promise<void> };
 
@@ -69,14 +71,18 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     throw new Error(`Postgres has ${rows.map((row) => `${row.name}=off`).join(', ')}: accepted contacts could be lost. Turn it on and start again.`);
   }
 
-  /** Temporal may come later than we do, or come back with an empty store: so they are looked at every minute; the sweep finds what a lost store left behind. */
+  /** Temporal may come later than we do, or come back with an empty store: so schedules and open runs are looked at again and again. */
   function keepSchedules(): { stop: () => void } {
     let timer: NodeJS.Timeout | undefined;
     let stopped = false;
     const look = () => {
       void ensureSchedules(temporal.client, config.taskQueue)
+        .then(() => requeueLostRuns({ db, client: temporal.client }))
         .then(
-          () => 60_000,
+          (requeued) => {
+            if (requeued > 0) log.warn({ lost: requeued }, 'batches without a run were queued again');
+            return lookAgainMs;
+          },
           (error: unknown) => {
             log.info({ error: className(error) }, 'schedules wait for Temporal');
             return 3_000;

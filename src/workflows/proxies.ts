@@ -6,27 +6,26 @@ import { instanceQueue } from '../domain/injection';
 const patience = { scheduleToCloseTimeout: '24 hours', retry: { initialInterval: '500ms', maximumInterval: '1 minute' } } as const;
 
 /** Steps that are statements in our own database. A large batch is ingested by one activity that beats between chunks. */
-export const batches = proxyActivities<Activities>({ startToCloseTimeout: '30 minutes', heartbeatTimeout: '1 minute', ...patience });
+export const batches = proxyActivities<Activities>({ startToCloseTimeout: '30 minutes', heartbeatTimeout: '15 seconds', ...patience });
 
 /** Short statements; without heartbeat. */
-export const steps = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes', ...patience });
+export const steps = proxyActivities<Activities>({ startToCloseTimeout: '30 seconds', ...patience });
 
 /** Dialogues with mail servers: a lot of addresses may take minutes, each with its own deadlines. */
-export const verification = proxyActivities<Activities>({ startToCloseTimeout: '30 minutes', heartbeatTimeout: '5 minutes', ...patience });
+export const verification = proxyActivities<Activities>({ startToCloseTimeout: '30 minutes', heartbeatTimeout: '15 seconds', ...patience });
 
 /** One queue per instance: a slow MailWizz holds only its own contacts. Its contacts stay in the ledger when the budget ends. */
 export const injectionAt = (instanceId: string) =>
   proxyActivities<Activities>({
     taskQueue: instanceQueue(workflowInfo().taskQueue, instanceId),
     startToCloseTimeout: '10 minutes',
-    heartbeatTimeout: '90 seconds',
+    heartbeatTimeout: '15 seconds',
     scheduleToCloseTimeout: '30 minutes',
     retry: { initialInterval: '1s', maximumInterval: '1 minute' },
   });
 
 export const maintenance = proxyActivities<Activities>({
   startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '1 minute',
   scheduleToCloseTimeout: '1 hour',
   retry: { initialInterval: '1s', maximumInterval: '1 minute' },
 });

@@ -31,6 +31,7 @@ export function createMailwizzGateway({ loadInstance, now, log }: { loadInstance
     if (!list) return throughDatabase(instance, target.listId, contacts, 'list_uid_not_known');
     if (instance.downUntil > now()) return throughDatabase(instance, target.listId, contacts, 'api_resting');
     const known = await knownFields(instance, list);
+    if (known === 'refused') return contacts.map((contact) => toPending(contact, 'refused'));
     if (known === undefined) return throughDatabase(instance, target.listId, contacts, 'api_away');
     const { calls, rejected } = toCalls(contacts, known);
     const outcomes = [...rejected];
@@ -95,20 +96,21 @@ export function createMailwizzGateway({ loadInstance, now, log }: { loadInstance
     return (await (await find(instanceId)).database?.lists()) ?? [];
   }
 
-  /** The tags of a list: as synced, else asked of the API once. Undefined when the API is not there to be asked. */
-  async function knownFields(instance: Instance, list: { listUid: string; fields: string[] }): Promise<ReadonlySet<string> | undefined> {
+  /** The tags of a list: as synced, else asked of the API once. Undefined when the API is not there to be asked: nothing has been sent yet. */
+  async function knownFields(instance: Instance, list: { listUid: string; fields: string[] }): Promise<ReadonlySet<string> | 'refused' | undefined> {
     if (list.fields.length > 0) return new Set(list.fields);
     const key = `${instance.settings.instanceId}/${list.listUid}`;
     const asked = fieldsOf.get(key) ?? askFields(instance.api, list.listUid);
     fieldsOf.set(key, asked);
-    return asked.catch(() => {
+    return asked.catch((error: unknown) => {
       fieldsOf.delete(key);
-      return undefined;
+      return error instanceof EngineError && error.kind === 'refused' ? 'refused' : undefined;
     });
   }
 
   async function askFields(api: ApiClient, listUid: string): Promise<ReadonlySet<string>> {
     const answer = await api.request('GET', `/lists/${listUid}/fields`);
+    if (answer.kind === 'refused') throw new EngineError('refused', 'the instance denies us');
     const parsed = fieldsAnswer.safeParse(answer.kind === 'answer' ? answer.body : undefined);
     if (!parsed.success) throw new EngineError('unavailable', 'the fields of a list could not be read');
     return new Set(parsed.data.data.records.map((field) => field.tag));
