@@ -11,8 +11,14 @@ export type DbReader = Pick<Db, 'select'>;
 
 export type Database = { db: Db; pool: Pool; close: () => Promise<void> };
 
+/**
+ * For the worker: its statements work on lists of keys, a page at a time, and join nothing larger. A planner without statistics (a table filled a
+ * second ago) would compare every pair of a page.
+ */
+export const pageWork = '-c enable_nestloop=off';
+
 /** `max` connections; a waiting caller gives up after 5 s, a statement after 60 s (a page of work is one statement). */
-export function openDatabase(url: string, max: number, onIdleError: (error: Error) => void): Database {
+export function openDatabase(url: string, max: number, onIdleError: (error: Error) => void, options?: string): Database {
   // Our 64-bit numbers are ids and counts, far below 2^53.
   types.setTypeParser(types.builtins.INT8, Number);
   const pool = new Pool({
@@ -22,6 +28,7 @@ export function openDatabase(url: string, max: number, onIdleError: (error: Erro
     statement_timeout: 60_000,
     idle_in_transaction_session_timeout: 60_000,
     application_name: 'email-engine',
+    ...(options !== undefined && { options }),
   });
   // A connection that dies while idle (Postgres restarted) is replaced by the pool; without a listener it would end the process.
   pool.on('error', onIdleError);

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
-import { openDatabase } from '../db/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { openDatabase, pageWork } from '../db/client';
 import { findInstanceRecord, listInstanceLists } from '../db/queries/injections';
 import { listInstanceStates } from '../db/queries/pages';
 import { type Activities, createActivities } from './activities';
@@ -14,6 +13,7 @@ import { EngineError } from './domain/errors';
 import { instanceQueue } from './domain/injection';
 import type { Log } from './log';
 import { connectionOptions } from './temporal';
+import { loadWorkflowBundle } from './workflow-bundle';
 
 /** Activities of one page each run side by side; more would only queue at the database. */
 const activitiesAtOnce = 12;
@@ -24,9 +24,9 @@ const instanceLookMs = 5_000;
 export type RunningWorker = { stop: () => Promise<void>; failed: Promise<never> };
 
 /** Composition root of the worker: config → adapters → activities → workers. Closes in reverse. */
-export async function startWorker({ config, vault, log, bundle }: { config: Config; vault: Vault; log: Log; bundle?: WorkflowBundle }): Promise<RunningWorker> {
-  Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message }) => log.warn({ level }, message)), shutdownSignals: [] });
-  const database = openDatabase(config.databaseUrl, 16, (error) => log.warn({ error: error.name }, 'an idle database connection broke'));
+export async function startWorker({ config, vault, log }: { config: Config; vault: Vault; log: Log }): Promise<RunningWorker> {
+  Runtime.install({ logger: new DefaultLogger('ERROR', ({ level, message }) => log.warn({ level }, message)), shutdownSignals: [] });
+  const database = openDatabase(config.databaseUrl, 16, (error) => log.warn({ error: error.name }, 'an idle database connection broke'), pageWork);
   const { db } = database;
   const mailwizz = createMailwizzGateway({ loadInstance: (instanceId) => loadInstance(instanceId), now: Date.now, log });
   const verifier = createVerifier({ ...config.verification, now: Date.now });
@@ -39,7 +39,7 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
     log,
   });
   const connection = await NativeConnection.connect(connectionOptions(config));
-  const workflowBundle = bundle ?? (await bundleWorkflows());
+  const workflowBundle = await loadWorkflowBundle(config.dataDir);
   const shared = () => ({ connection, namespace: config.temporal.namespace, shutdownGraceTime: '20s' as const, interceptors: { activity: [mapFailures(log)] } });
   const main = await Worker.create({
     ...shared(),
@@ -65,7 +65,7 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
       for (const { worker } of running.values()) if (worker.getState() === 'RUNNING') worker.shutdown();
       await Promise.all([...running.values()].map(({ done }) => done));
       await connection.close();
-      await verifier.close();
+      verifier.close();
       await mailwizz.close();
       await database.close();
     },
@@ -109,9 +109,6 @@ export async function startWorker({ config, vault, log, bundle }: { config: Conf
     };
   }
 }
-
-export const bundleWorkflows = () =>
-  bundleWorkflowCode({ workflowsPath: join(__dirname, 'workflows', 'index.ts'), logger: new DefaultLogger('WARN') });
 
 const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'unknown');
 

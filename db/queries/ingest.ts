@@ -44,6 +44,7 @@ export async function recordJudgedRows(db: Db, rows: { good: AcceptableRow[]; ba
     // Two workers on one batch would both count: the batches' own rows are the lock.
     const batchIds = [...new Set([...rows.good, ...rows.bad].map((row) => row.batch_id))].sort((a, b) => a - b);
     await tx.execute(sql`select id from import_batches where id = any(${sql.param(batchIds)}) order by id for update`);
+    const numbers = [...rows.good, ...rows.bad].map((row) => row.row_number);
     const inserted = await insertNewContacts(tx, rows.good);
     const outcomes = [...rows.good.map((row) => ({ ...keyOf(row), email_hash: row.email_hash, outcome: takeOnce(inserted, row.email_hash) ? 'accepted' : 'duplicate', field: null, reason: null }))];
     const rejections = rows.bad.map((row) => ({ ...keyOf(row), email_hash: null, outcome: 'rejected', field: row.field, reason: row.reason }));
@@ -55,7 +56,8 @@ export async function recordJudgedRows(db: Db, rows: { good: AcceptableRow[]; ba
         update batch_rows set outcome = input.outcome, field = input.field, reason = input.reason,
           contact_id = (select contacts.id from contacts where contacts.email_hash = input.email_hash)
         from input
-        where batch_rows.batch_id = input.batch_id and batch_rows.row_number = input.row_number and batch_rows.received_at = input.received_at
+        where batch_rows.batch_id = any(${sql.param(batchIds)}::bigint[]) and batch_rows.row_number between ${Math.min(...numbers)} and ${Math.max(...numbers)}
+          and batch_rows.batch_id = input.batch_id and batch_rows.row_number = input.row_number and batch_rows.received_at = input.received_at
           and batch_rows.outcome is null
         returning batch_rows.batch_id, batch_rows.outcome),
       counted as (
@@ -121,7 +123,7 @@ export async function fillBlanks(db: DbHandle, blanks: Blanks[]): Promise<void> 
              tags jsonb, raw_data jsonb, social_links jsonb)),
     known as (
       select contacts.id, input.*, array(select jsonb_array_elements_text(input.tags)) new_tags from contacts join input on contacts.id = input.contact_id
-      where contacts.deleted_at is null order by contacts.id for update of contacts)
+      where contacts.id = any(${sql.param(sorted.map((contact) => contact.contact_id))}::bigint[]) and contacts.deleted_at is null order by contacts.id for update of contacts)
     update contacts set
       first_name = coalesce(contacts.first_name, known.first_name), last_name = coalesce(contacts.last_name, known.last_name),
       company = coalesce(contacts.company, known.company), phone = coalesce(contacts.phone, known.phone),

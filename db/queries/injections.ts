@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome, OutgoingContact } from '../../src/domain/injection';
 import { quietPeriodMs, toBucket } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
-import { closeRows, closeSuppressed, type Handled, openRows } from './pages';
+import { closeRows, closeSuppressed, findOpenContacts, type Handled, isOpen } from './pages';
 
 export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number };
 export type Claim = {
@@ -40,13 +40,16 @@ type ClaimRow = {
  */
 export async function claimInjections(db: Db, claim: Handled & { instanceId: string; limit: number; afterId: number }): Promise<Claim> {
   return db.transaction(async (tx) => {
-    await closeSuppressed(tx, claim);
+    // What a lot did not reach is looked for again by the next: at most a page of ids.
+    const ids = (await findOpenContacts(tx, claim)).filter((id) => id > claim.afterId);
+    await closeSuppressed(tx, claim, ids);
     const found = await tx.execute<ClaimRow>(sql`
       with due as (
-        select distinct contacts.id, contacts.mailwizz_list_id list_id, contacts.routing_rule
-        from contacts join (${openRows(claim)}) open on open.contact_id = contacts.id
-        where contacts.mailwizz_instance = ${claim.instanceId} and contacts.mailwizz_list_id is not null
-          and contacts.status in ('validated', 'injected') and contacts.deleted_at is null and contacts.id > ${claim.afterId}
+        select contacts.id, contacts.mailwizz_list_id list_id, contacts.routing_rule
+        from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.mailwizz_instance = ${claim.instanceId} and contacts.mailwizz_list_id is not null
+          and contacts.status in ('validated', 'injected') and contacts.deleted_at is null
+          -- What the look for orders has just closed, seen by this statement of the same transaction.
+          and not exists (select from suppressions where suppressions.email_hash = contacts.email_hash)
         order by contacts.id limit ${claim.limit}),
       taken as (
         insert into injections (contact_id, instance_id, list_id, state, attempt, rule, claimed_at)
@@ -58,9 +61,9 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
       select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, taken.contact_id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language
-      from due join contacts on contacts.id = due.id
+      from due join contacts on contacts.id = due.id and contacts.id = any(${sql.param(ids)}::bigint[])
         left join taken on taken.contact_id = due.id
-        left join injections on injections.contact_id = due.id and injections.instance_id = ${claim.instanceId} and injections.list_id = due.list_id
+        left join injections on injections.contact_id = due.id and injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.instance_id = ${claim.instanceId} and injections.list_id = due.list_id
       order by due.id`);
     const rows = found.rows.map((row) => ({ ...toOutgoing(row), state: row.state, mine: row.mine }));
     await settleDone(tx, claim, rows.filter((row) => !row.mine && (row.state === 'injected' || row.state === 'rejected')));
@@ -94,7 +97,8 @@ const toOutgoing = (row: ClaimRow): ClaimedContact => ({
 async function settleDone(tx: DbHandle, page: Handled, rows: { contactId: number; state: string }[]): Promise<void> {
   if (rows.length === 0) return;
   const closing = rows.map((row) => ({ contact_id: row.contactId, fate: row.state === 'injected' ? 'injected' : 'failed', reason: 'settled_before' }));
-  await tx.execute(sql`with ${closeRows(page, sql`select * from json_to_recordset(${JSON.stringify(closing)}::json) as x(contact_id bigint, fate text, reason text)`)}`);
+  const ids = rows.map((row) => row.contactId);
+  await tx.execute(sql`with ${closeRows(page, ids, sql`select * from json_to_recordset(${JSON.stringify(closing)}::json) as x(contact_id bigint, fate text, reason text)`)}`);
 }
 
 /**
@@ -125,6 +129,7 @@ export async function recordInjections(
       not_before: tooEarly ? new Date(contact.claimedAtMs + quietPeriodMs).toISOString() : null,
     };
   });
+  const ids = claimed.map((contact) => contact.contactId);
   await db.execute(sql`
     with input as (
       select * from json_to_recordset(${JSON.stringify(input)}::json)
@@ -134,7 +139,7 @@ export async function recordInjections(
         state = case input.outcome when 'injected' then 'injected' when 'pending' then 'pending' when 'unknown' then 'unknown' else 'rejected' end,
         method = input.method, subscriber_uid = input.uid, reason = input.reason, updated_at = now()
       from input
-      where injections.contact_id = input.contact_id and injections.instance_id = ${page.instanceId} and injections.list_id = input.list_id
+      where injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.contact_id = input.contact_id and injections.instance_id = ${page.instanceId} and injections.list_id = input.list_id
         and injections.state in ('pending', 'sending', 'unknown')
       returning input.*),
     moved as (
@@ -147,7 +152,7 @@ export async function recordInjections(
           then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success'))
           else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,
         updated_at = now()
-      from ledger where contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
+      from ledger where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
       returning contacts.id, contacts.email, contacts.email_hash, contacts.status, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
     told as (
       insert into contact_events (contact_id, email, event_type, event_data, source)
@@ -161,11 +166,10 @@ export async function recordInjections(
       update batch_rows set fate_reason = ledger.reason, deferrals = batch_rows.deferrals + 1,
         retry_at = coalesce(greatest(${page.now.toISOString()}::timestamptz + make_interval(secs => (${sql.param(page.waitsMs)}::float8[])[batch_rows.deferrals + 1] / 1000),
           ledger.not_before), 'infinity'::timestamptz)
-      from ledger, (${openRows(page)}) open
-      where ledger.outcome in ('pending', 'unknown') and open.contact_id = ledger.contact_id
-        and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at),
+      from ledger where ledger.outcome in ('pending', 'unknown') and batch_rows.contact_id = ledger.contact_id and ${isOpen(page, ids)}),
     ${closeRows(
       page,
+      ids,
       sql`select contact_id, case outcome when 'injected' then 'injected' when 'suppressed' then 'suppressed' else 'failed' end fate,
             case when outcome = 'injected' then method else reason end reason
           from ledger where outcome in ('injected', 'suppressed', 'rejected')`,

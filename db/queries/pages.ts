@@ -1,28 +1,41 @@
 import { sql } from 'drizzle-orm';
 import type { PageRange } from '../../src/domain/batch';
 import { leftToSweep } from '../../src/domain/batch';
-import type { RowFate } from '../../src/domain/batch';
 import type { CategoryRule } from '../../src/domain/enrichment';
 import type { RoutingRule, RoutingTables } from '../../src/domain/routing';
 import type { DbHandle } from '../client';
 
 export type Handled = PageRange & { now: Date };
 
-/** The open rows of a page that are due: what every step works on. */
-const openRows = (page: Handled) => sql`
-  select batch_id, row_number, received_at, contact_id, deferrals from batch_rows
-  where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'accepted' and fate is null
-    and contact_id > ${page.afterContactId} and contact_id <= ${page.throughContactId} and (retry_at is null or retry_at <= ${page.now.toISOString()})`;
+/** A row of these contacts that is still open: what every recording closes, puts off or leaves. */
+export const isOpen = (page: Handled, contactIds: number[]) => sql`
+  batch_rows.batch_id = any(${sql.param(page.batchIds)}) and batch_rows.contact_id = any(${sql.param(contactIds)}::bigint[])
+    and batch_rows.outcome = 'accepted' and batch_rows.fate is null`;
+
+/**
+ * Contacts of the page whose row is open and due. The steps ask for contacts by these ids: a list of keys is read through the index whatever the
+ * planner knows about a table that has just been filled, where a join by range was seen to compare every pair.
+ */
+export async function findOpenContacts(db: DbHandle, page: Handled): Promise<number[]> {
+  const found = await db.execute<{ contact_id: number }>(sql`
+    select contact_id from batch_rows
+    where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'accepted' and fate is null
+      and contact_id > ${page.afterContactId} and contact_id <= ${page.throughContactId} and (retry_at is null or retry_at <= ${page.now.toISOString()})
+    order by contact_id`);
+  return found.rows.map((row) => row.contact_id);
+}
 
 export type ToVerify = { id: number; email: string; attempts: Record<string, number> | null };
 
 /** Contacts of the page whose address is still to be judged; with `force`, all of them. */
 export async function findContactsToVerify(db: DbHandle, page: Handled & { force: boolean; limit: number; afterId: number }): Promise<ToVerify[]> {
+  // Only an order for a single contact forces: its page holds that contact alone.
+  const ids = page.force ? [page.throughContactId] : await findOpenContacts(db, page);
   const found = await db.execute<ToVerify>(sql`
     select contacts.id, contacts.email, contacts.email_validation_result -> 'attempts' attempts
     from contacts
-    where contacts.id > ${page.afterId} and contacts.id <= ${page.throughContactId} and contacts.deleted_at is null
-      and (${page.force} or (contacts.status in ('pending', 'validating') and contacts.id in (select contact_id from (${openRows(page)}) open)))
+    where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id > ${page.afterId} and contacts.deleted_at is null
+      and (${page.force} or contacts.status in ('pending', 'validating'))
     order by contacts.id limit ${page.limit}`);
   return found.rows;
 }
@@ -39,6 +52,7 @@ export type VerifiedContact = {
 
 /** Keeps the verdicts with their evidence; an invalid address closes its row. Safe to repeat: only an undecided contact moves. */
 export async function recordVerdicts(db: DbHandle, page: Handled, verified: VerifiedContact[]): Promise<void> {
+  const ids = verified.map((contact) => contact.contact_id);
   await db.execute(sql`
     with input as (
       select * from json_to_recordset(${JSON.stringify(verified)}::json)
@@ -47,7 +61,7 @@ export async function recordVerdicts(db: DbHandle, page: Handled, verified: Veri
       update contacts set status = case when contacts.status in ('pending', 'validating') then input.status else contacts.status end,
         status_changed_at = case when contacts.status in ('pending', 'validating') then now() else contacts.status_changed_at end,
         email_valid = input.email_valid, email_validation_result = input.result, updated_at = now()
-      from input where contacts.id = input.contact_id
+      from input where contacts.id = input.contact_id and contacts.id = any(${sql.param(ids)}::bigint[])
       returning contacts.id, contacts.email, contacts.status, input.reason, input.retry_at),
     told as (
       insert into contact_events (contact_id, email, event_type, event_data, source)
@@ -55,9 +69,7 @@ export async function recordVerdicts(db: DbHandle, page: Handled, verified: Veri
     rows as (
       update batch_rows set fate = case when moved.status = 'invalid' then 'invalid' end, fate_reason = case when moved.status <> 'validated' then moved.reason end,
         retry_at = case when moved.status = 'validating' then moved.retry_at end
-      from moved, (${openRows(page)}) open
-      where moved.status <> 'validated' and open.contact_id = moved.id
-        and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at
+      from moved where moved.status <> 'validated' and batch_rows.contact_id = moved.id and ${isOpen(page, ids)}
       returning batch_rows.batch_id, batch_rows.fate),
     counted as (select batch_id, count(*) n from rows where fate = 'invalid' group by batch_id)
     update import_batches set invalid = invalid + counted.n, updated_at = now() from counted where import_batches.id = counted.batch_id`);
@@ -80,11 +92,11 @@ export type ToEnrich = {
 
 /** Only a contact without category needs its raw data for the rules; the others travel light. */
 export async function findContactsToEnrich(db: DbHandle, page: Handled): Promise<ToEnrich[]> {
+  const ids = await findOpenContacts(db, page);
   const found = await db.execute<ToEnrich>(sql`
     select contacts.id, category, tags, company, website, first_name, last_name, phone, country_code, language,
       case when category is null then raw_data end raw_data, email_validation_result ->> 'state' verdict
-    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
-    where contacts.status = 'validated' and contacts.deleted_at is null order by contacts.id`);
+    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status = 'validated' and contacts.deleted_at is null order by contacts.id`);
   return found.rows;
 }
 
@@ -97,7 +109,7 @@ export async function recordEnrichment(db: DbHandle, enriched: EnrichedContact[]
       select * from json_to_recordset(${JSON.stringify(enriched)}::json) as x(contact_id bigint, category text, category_rule text, score smallint))
     update contacts set category = coalesce(contacts.category, input.category), category_rule = coalesce(contacts.category_rule, input.category_rule),
       score = input.score, updated_at = now()
-    from input where contacts.id = input.contact_id and (contacts.score <> input.score or (contacts.category is null and input.category is not null))`);
+    from input where contacts.id = input.contact_id and contacts.id = any(${sql.param(enriched.map((contact) => contact.contact_id))}::bigint[]) and (contacts.score <> input.score or (contacts.category is null and input.category is not null))`);
 }
 
 export async function listCategoryRules(db: DbHandle): Promise<CategoryRule[]> {
@@ -111,10 +123,10 @@ export type ToRoute = { id: number; category: string | null; source_id: string |
 
 /** Validated contacts of the page that have no destination yet. */
 export async function findContactsToRoute(db: DbHandle, page: Handled): Promise<ToRoute[]> {
+  const ids = await findOpenContacts(db, page);
   const found = await db.execute<ToRoute>(sql`
     select contacts.id, contacts.category, contacts.source_id
-    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
-    where contacts.status = 'validated' and contacts.mailwizz_list_id is null and contacts.deleted_at is null order by contacts.id`);
+    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status = 'validated' and contacts.mailwizz_list_id is null and contacts.deleted_at is null order by contacts.id`);
   return found.rows;
 }
 
@@ -122,23 +134,22 @@ export type RoutedContact = { contact_id: number; instance_id: string | null; li
 
 /** Sets the destination; a contact that no rule can route stays validated and closes its row as unroutable. Safe to repeat. */
 export async function recordRoutes(db: DbHandle, page: Handled, routed: RoutedContact[]): Promise<void> {
+  const ids = routed.map((contact) => contact.contact_id);
   await db.execute(sql`
     with input as (
       select * from json_to_recordset(${JSON.stringify(routed)}::json) as x(contact_id bigint, instance_id text, list_id int, rule text, reason text)),
     moved as (
       update contacts set mailwizz_instance = input.instance_id, mailwizz_list_id = input.list_id, routing_rule = input.rule, updated_at = now()
-      from input where contacts.id = input.contact_id and input.list_id is not null and contacts.mailwizz_list_id is null),
-    ${closeRows(page, sql`select contact_id, 'unroutable' fate, reason from input where list_id is null`)}`);
+      from input where contacts.id = input.contact_id and contacts.id = any(${sql.param(ids)}::bigint[]) and input.list_id is not null and contacts.mailwizz_list_id is null),
+    ${closeRows(page, ids, sql`select contact_id, 'unroutable' fate, reason from input where list_id is null`)}`);
 }
 
 /** Closes the open rows of contacts with a fate and counts them in the same statement: the tail of a `with`. */
-export const closeRows = (page: Handled, closing: ReturnType<typeof sql>) => sql`
+export const closeRows = (page: Handled, contactIds: number[], closing: ReturnType<typeof sql>) => sql`
     closing as (${closing}),
     closed as (
       update batch_rows set fate = closing.fate, fate_reason = closing.reason, retry_at = null
-      from closing, (${openRows(page)}) open
-      where open.contact_id = closing.contact_id
-        and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at
+      from closing where batch_rows.contact_id = closing.contact_id and ${isOpen(page, contactIds)}
       returning batch_rows.batch_id, batch_rows.fate),
     ${countClosed}`;
 
@@ -153,23 +164,17 @@ const countClosed = sql`
       failed = import_batches.failed + counted.failed, updated_at = now()
     from counted where import_batches.id = counted.batch_id`;
 
-export type ClosedContact = { contact_id: number; fate: RowFate; reason: string | null };
-
-export async function closeContacts(db: DbHandle, page: Handled, contacts: ClosedContact[]): Promise<void> {
-  if (contacts.length === 0) return;
-  await db.execute(sql`
-    with ${closeRows(page, sql`select * from json_to_recordset(${JSON.stringify(contacts)}::json) as x(contact_id bigint, fate text, reason text)`)}`);
-}
-
 /** The open rows of deleted contacts, and of contacts that an order not to mail has reached meanwhile, are closed before anything is sent. */
-export async function closeSuppressed(db: DbHandle, page: Handled): Promise<void> {
+export async function closeSuppressed(db: DbHandle, page: Handled, contactIds: number[]): Promise<void> {
   await db.execute(sql`
-    with ${closeRows(
+    with standing as (
+      select id, status, deleted_at, (select reason from suppressions where suppressions.email_hash = contacts.email_hash) ordered
+      from contacts where id = any(${sql.param(contactIds)}::bigint[])),
+    ${closeRows(
       page,
-      sql`select contacts.id contact_id, 'suppressed' fate,
-            case when contacts.deleted_at is not null then 'deleted' when suppressions.reason is not null then suppressions.reason else contacts.status end reason
-          from contacts join (${openRows(page)}) open on open.contact_id = contacts.id left join suppressions on suppressions.email_hash = contacts.email_hash
-          where contacts.deleted_at is not null or suppressions.email_hash is not null or contacts.status in ('bounced', 'unsubscribed', 'blacklisted')`,
+      contactIds,
+      sql`select id contact_id, 'suppressed' fate, case when deleted_at is not null then 'deleted' else coalesce(ordered, status) end reason
+          from standing where deleted_at is not null or ordered is not null or status in ('bounced', 'unsubscribed', 'blacklisted')`,
     )}`);
 }
 
@@ -184,9 +189,7 @@ export async function deferContacts(
     update batch_rows set fate_reason = ${deferral.reason}, deferrals = batch_rows.deferrals + 1,
       retry_at = coalesce(greatest(${page.now.toISOString()}::timestamptz + make_interval(secs => (${sql.param(deferral.waitsMs)}::float8[])[batch_rows.deferrals + 1] / 1000),
         ${deferral.notBefore?.toISOString() ?? null}::timestamptz), ${leftToSweep}::timestamptz)
-    from (${openRows(page)}) open
-    where open.contact_id = any(${sql.param(deferral.contactIds)}::bigint[])
-      and batch_rows.batch_id = open.batch_id and batch_rows.row_number = open.row_number and batch_rows.received_at = open.received_at`);
+    where ${isOpen(page, deferral.contactIds)}`);
 }
 
 type InstanceRow = { instance_id: string; list_mapping: Record<string, number>; ready: boolean };
@@ -220,11 +223,9 @@ export async function listInstanceStates(db: DbHandle): Promise<InstanceRow[]> {
 
 /** Instances that routed, due contacts of the page are waiting for. */
 export async function findTargets(db: DbHandle, page: Handled): Promise<{ instance_id: string; contact_ids: number[] }[]> {
+  const ids = await findOpenContacts(db, page);
   const found = await db.execute<{ instance_id: string; contact_ids: number[] }>(sql`
     select contacts.mailwizz_instance instance_id, array_agg(contacts.id order by contacts.id) contact_ids
-    from contacts join (${openRows(page)}) open on open.contact_id = contacts.id
-    where contacts.status in ('validated', 'injected') and contacts.mailwizz_list_id is not null group by contacts.mailwizz_instance order by 1`);
+    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status in ('validated', 'injected') and contacts.mailwizz_list_id is not null group by contacts.mailwizz_instance order by 1`);
   return found.rows;
 }
-
-export { openRows };

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import mysql, { type Pool, type RowDataPacket } from 'mysql2/promise';
 import { createFaults, type Fault, faultKinds, type Faults } from './faults';
-import { mapAt, parseForm, parseMultipart, type PhpMap, textAt } from './form';
+import { mapAt, parseForm, parseMultipart, type PhpMap } from './form';
 import { createSubscribers, fieldsOf, findByEmail, updateSubscriber } from './subscribers';
 import { listsOf, prepareDatabase, type SandboxList, stableUid } from './tables';
 
@@ -227,7 +227,8 @@ export async function startInstance({ mariadb, number, port }: { mariadb: string
     if (type.startsWith('application/x-www-form-urlencoded')) return parseForm(raw, maxInputVars);
     const boundary = /boundary="?([^";]+)/.exec(type)?.[1];
     // A multipart PUT and any JSON body reach PHP as an empty form.
-    return boundary !== undefined && method === 'POST' ? parseMultipart(raw, boundary, maxInputVars) : new Map();
+    const empty: PhpMap = new Map();
+    return boundary !== undefined && method === 'POST' ? parseMultipart(raw, boundary, maxInputVars) : empty;
   }
 }
 

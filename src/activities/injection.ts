@@ -26,10 +26,11 @@ export const createInjectionActivities = ({ db, mailwizz, settings, now, log }: 
       const page = { ...range, instanceId, waitsMs: settings.injectionWaitsMs, now: now() };
       const { fresh, unsettled, throughContactId } = await claimInjections(db, { ...page, limit: lot, afterId });
       if (throughContactId === undefined) return;
-      await recordInjections(db, page, unsettled, await byList(unsettled, instanceId, mailwizz.lookUpSubscribers), true);
+      const found = await byList(unsettled, instanceId, mailwizz.lookUpSubscribers);
+      await recordInjections(db, page, unsettled, found, true);
       const outcomes = await byList(fresh, instanceId, mailwizz.addSubscribers);
       await recordInjections(db, page, fresh, outcomes, false);
-      if (outcomes.some((outcome) => outcome.outcome === 'pending' && outcome.reason === 'refused')) {
+      if ([...found, ...outcomes].some((outcome) => 'reason' in outcome && outcome.reason === 'refused')) {
         if (await parkInstance(db, { instanceId, reason: 'refused' })) log.warn({ instanceId }, 'instance refuses our key and is parked');
         return;
       }

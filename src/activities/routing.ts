@@ -2,6 +2,7 @@ import {
   closeSuppressed,
   deferContacts,
   findContactsToRoute,
+  findOpenContacts,
   findTargets,
   listInstanceStates,
   loadRoutingTables,
@@ -19,7 +20,7 @@ export const createRoutingActivities = ({ db, settings, now, log }: Deps) => ({
    */
   async routePage(range: PageRange): Promise<{ instanceIds: string[] }> {
     const page = { ...range, now: now() };
-    await closeSuppressed(db, page);
+    await closeSuppressed(db, page, await findOpenContacts(db, page));
     const contacts = await findContactsToRoute(db, page);
     const sourceIds = [...new Set(contacts.map((contact) => contact.source_id).filter((id) => id !== null))];
     const tablesOf = await loadRoutingTables(db, sourceIds);

@@ -26,7 +26,9 @@ export function createVault({ keys, currentKid }: { keys: Map<string, Buffer>; c
     },
     open(sealed, aad) {
       const [version, kid = '', nonce = '', text = '', tag = '', ...rest] = sealed.split('.');
-      if (version !== 'v1' || rest.length > 0) throw new EngineError('contract', 'a sealed secret has an unknown form');
+      // Base64 has spare bits: only the one spelling that we write is taken.
+      const plainly = [nonce, text, tag].every((part) => Buffer.from(part, 'base64url').toString('base64url') === part);
+      if (version !== 'v1' || rest.length > 0 || !plainly) throw new EngineError('contract', 'a sealed secret has an unknown form');
       try {
         const decipher = createDecipheriv('aes-256-gcm', keyOf(kid), Buffer.from(nonce, 'base64url'), { authTagLength: 16 }).setAAD(bind(aad, kid));
         decipher.setAuthTag(Buffer.from(tag, 'base64url'));

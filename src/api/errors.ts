@@ -30,7 +30,7 @@ export const answerErrors =
   (error: unknown, req, res, next) => {
     if (res.headersSent) return next(error);
     const problem = toProblem(error);
-    if (problem.status >= 500) log.error({ requestId: res.locals['requestId'], status: problem.status, error: className(error), code: codeOf(error), path: req.path }, 'request failed');
+    if (problem.status >= 500) log.error({ requestId: String(res.locals['requestId']), status: problem.status, error: className(error), code: codeOf(error), path: req.path }, 'request failed');
     const { retryAfterMs, ...body } = problem;
     if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer');
     if (problem.status === 503 || retryAfterMs !== undefined) res.set('Retry-After', String(Math.ceil((retryAfterMs ?? 2_000) / 1_000)));

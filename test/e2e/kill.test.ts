@@ -14,6 +14,7 @@ beforeAll(async () => {
   await mailwizz.heal();
   await mailwizz.empty();
 });
+beforeEach(() => mailwizz.heal());
 afterAll(async () => {
   await engine.stop();
   await mailwizz.heal();
@@ -68,7 +69,7 @@ test('an instance that refuses our key is parked, its contacts wait, and a new k
   await mailwizz.fault({ fault: 'unauthorized' });
   const contacts = makeContacts(40, 'parked-');
   const batchId = await post(contacts);
-  await until(async () => (await engine.call('GET', '/api/v1/mailwizz-instances/client-1')).body.parked_at !== null, 'the instance parked');
+  await until(async () => (await engine.call('GET', '/api/v1/mailwizz-instances/client-1')).body.parked_at !== null, 'the instance parked', 20_000);
   expect((await engine.call('GET', `/api/v1/batches/${batchId}`)).body).toMatchObject({ injected: 0, failed: 0, waiting: 40 });
   await mailwizz.heal();
   await engine.call('PATCH', '/api/v1/mailwizz-instances/client-1', { api_key: first!.api_key });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import { bundleWorkflows } from '../../src/worker';
+import { bundleWorkflows } from '../../src/workflow-bundle';
 
 const folder = join(__dirname, 'histories');
 const histories = readdirSync(folder).filter((file) => file.endsWith('.json'));

@@ -10,9 +10,12 @@ export function isPublicAddress(address: string): boolean {
 /** The address to connect to: every address of the name is checked, and the checked one is used, so that a second answer cannot differ. */
 export async function resolveGuarded(host: string, allowPrivate: boolean): Promise<string> {
   const bare = host.replace(/^\[|\]$/g, '');
-  const found = ipaddr.isValid(bare) ? [{ address: bare }] : await lookup(bare, { all: true });
+  // In plain form: what we checked must not be read as another address further down (`0177.0.0.1`, `2130706433`).
+  const found = ipaddr.isValid(bare) ? [{ address: ipaddr.process(bare).toString() }] : await lookup(bare, { all: true });
   const first = found[0];
   if (!first) throw new EngineError('unavailable', 'the host has no address');
-  if (!allowPrivate && found.some(({ address }) => !isPublicAddress(address))) throw new EngineError('refused', 'the host lies in a private network and the instance is not allowed one');
+  if (!allowPrivate && found.some(({ address }) => !isPublicAddress(address))) {
+    throw new EngineError('refused', 'the host lies in a private network and the instance is not allowed one');
+  }
   return first.address;
 }

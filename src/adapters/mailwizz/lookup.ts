@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import type { InjectionOutcome, OutgoingContact } from '../../domain/injection';
-import type { ApiClient } from './api';
+import type { ApiClient, Trouble } from './api';
 
 const searchAnswer = z.object({ status: z.literal('success'), data: z.object({ subscriber_uid: z.string().min(1), status: z.string() }) });
-const lookupsAtOnce = 4;
+const lookupsAtOnce = 8;
+/** An instance that answers nothing usable this often is left alone: at 15 s each, a page of look-ups would take a quarter of an hour. */
+const troublesAllowed = 8;
+
+export type LookUps = { outcomes: InjectionOutcome[]; left: OutgoingContact[]; trouble?: Trouble };
 
 /** What a subscriber's own status says to us: an unsubscribed or blacklisted one is never revived. */
 export function toStanding(contactId: number, found: { uid: string; status: string; method: 'api' | 'mysql'; subscriberId?: number }): InjectionOutcome {
@@ -11,24 +15,36 @@ export function toStanding(contactId: number, found: { uid: string; status: stri
   return { contactId, outcome: 'injected', uid: found.uid, method: found.method, ...(found.subscriberId !== undefined && { subscriberId: found.subscriberId }) };
 }
 
-/** One search per address, a few side by side. `nothing` when the API was not there: somebody else may be asked. */
-export async function lookUpThroughApi(api: ApiClient, listUid: string, contacts: OutgoingContact[], signal?: AbortSignal): Promise<InjectionOutcome[] | { nothing: string }> {
+/** One search per address, a few side by side. What no clear answer was got for is `left`, with the last trouble. */
+export async function lookUpThroughApi(api: ApiClient, listUid: string, contacts: OutgoingContact[], signal?: AbortSignal): Promise<LookUps> {
   const outcomes: InjectionOutcome[] = [];
-  for (let from = 0; from < contacts.length; from += lookupsAtOnce) {
-    const answers = await Promise.all(contacts.slice(from, from + lookupsAtOnce).map((contact) => lookUp(api, listUid, contact, signal)));
-    const away = answers.find((answer) => 'nothing' in answer);
-    if (away) return away;
-    for (const answer of answers) if (!('nothing' in answer)) outcomes.push(answer);
-  }
-  return outcomes;
+  const left: OutgoingContact[] = [];
+  const queue = contacts.values();
+  let trouble: Trouble | undefined;
+  let troubles = 0;
+  // One iterator shared by all lanes: each takes the next contact when it is free.
+  const lane = async () => {
+    for (const contact of queue) {
+      const stop = troubles >= troublesAllowed || (trouble !== undefined && trouble.kind !== 'unknown');
+      const found = stop ? undefined : await searchByEmail(api, listUid, contact, signal);
+      if (found !== undefined && 'outcome' in found) outcomes.push(found);
+      else left.push(contact);
+      if (found !== undefined && 'kind' in found) {
+        trouble = found;
+        troubles += 1;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: lookupsAtOnce }, lane));
+  return { outcomes, left, ...(trouble && { trouble }) };
 }
 
-async function lookUp(api: ApiClient, listUid: string, { contactId, email }: OutgoingContact, signal?: AbortSignal): Promise<InjectionOutcome | { nothing: string }> {
+/** 404 is a clear answer: absent. */
+export async function searchByEmail(api: ApiClient, listUid: string, { contactId, email }: OutgoingContact, signal?: AbortSignal): Promise<InjectionOutcome | Trouble> {
   const answer = await api.request('GET', `/lists/${listUid}/subscribers/search-by-email?EMAIL=${encodeURIComponent(email)}`, undefined, signal);
-  if (answer.kind === 'nothing') return { nothing: answer.reason };
-  if (answer.kind !== 'answer') return { contactId, outcome: 'unknown', reason: answer.reason };
+  if (answer.kind !== 'answer') return answer;
   if (answer.status === 404) return { contactId, outcome: 'pending', reason: 'absent' };
-  const found = searchAnswer.safeParse(answer.body);
-  if (!found.success) return { contactId, outcome: 'unknown', reason: 'foreign_answer' };
+  const found = answer.status < 300 ? searchAnswer.safeParse(answer.body) : undefined;
+  if (!found?.success) return { kind: 'unknown', reason: answer.status < 300 ? 'foreign_answer' : `http_${answer.status}` };
   return toStanding(contactId, { uid: found.data.data.subscriber_uid, status: found.data.data.status, method: 'api' });
 }

@@ -15,7 +15,8 @@ export type FoundList = { listId: number; listUid: string; name: string; fields:
 export type MailwizzGateway = {
   /**
    * One outcome per contact, never a throw for what an instance did. API first; MySQL from here only when nothing can have happened.
-   * Throws EngineError: `refused` when the instance denies us (401, 403), `notFound` when the list is unknown there.
+   * A denial (401, 403) leaves the contacts that were not sent `pending` with reason `refused`, so that what the same page did place is kept and the
+   * caller can park the instance; a list that is gone there makes its contacts `rejected` with reason `list_not_found`.
    */
   addSubscribers: (target: Target, contacts: OutgoingContact[], signal?: AbortSignal) => Promise<InjectionOutcome[]>;
   /** Settles what an earlier attempt left open: injected, absent (`pending`), or still `unknown` when nobody can tell. */

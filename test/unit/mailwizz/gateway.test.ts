@@ -1,0 +1,196 @@
+import { createMailwizzGateway } from '../../../src/adapters/mailwizz/gateway';
+import type { InstanceSettings, MailwizzGateway } from '../../../src/adapters/mailwizz/types';
+import type { OutgoingContact } from '../../../src/domain/injection';
+import { emailsOf, type Handler, json, startOdd, target, toContact } from './support';
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function arrange(handler: Handler, over: Partial<InstanceSettings> = {}, now = Date.now) {
+  const odd = await startOdd(handler);
+  const gateway = createMailwizzGateway({ loadInstance: async () => ({ ...odd.settings, ...over }), now });
+  closing.push(odd.stop, gateway.close);
+  return { ...odd, gateway };
+}
+const two = [toContact(1), toContact(2)];
+const add = async (gateway: MailwizzGateway, contacts: OutgoingContact[] = two) => (await gateway.addSubscribers(target, contacts)).sort((a, b) => a.contactId - b.contactId);
+const records = (emails: string[]) => ({ status: 'success', data: { records: emails.map((email, index) => ({ data: { subscriber_uid: `uid-${email}-${index}`, EMAIL: email } })) } });
+
+test.each<[string, Handler]>([
+  ['a login page', (_, res) => res.writeHead(200, { 'content-type': 'text/html' }).end('<html>log in</html>')],
+  ['an empty list', (_, res) => json(res, 200, [])],
+  ['an empty body', (_, res) => res.writeHead(200).end()],
+  ['a cut JSON', (_, res) => res.writeHead(200).end('{"status":"success","data":{"records":[{"data"')],
+  ['foreign JSON', (_, res) => json(res, 200, { ok: true })],
+  ['success without records', (_, res) => json(res, 200, { status: 'success' })],
+  ['a PHP warning first', (_, res) => res.writeHead(200).end(`Warning: x ${JSON.stringify(records(['a1@example.test']))}`)],
+  ['an empty 500', (_, res) => res.writeHead(500).end()],
+  ['a 502 in HTML', (_, res) => res.writeHead(502).end('<html></html>')],
+  ['a 403 in HTML', (_, res) => res.writeHead(403).end('<html></html>')],
+  ['a body over the cap', (_, res) => res.writeHead(200).end('x'.repeat(2 << 20))],
+  ['a cut reply', (_, _res, req) => req.socket.destroy()],
+])('%s is never success: the contacts are unknown', async (_name, handler) => {
+  const { gateway } = await arrange(handler);
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+});
+
+test('a redirect is not followed', async () => {
+  const other = await startOdd((_, res) => json(res, 200, records([])));
+  closing.push(other.stop);
+  const { gateway } = await arrange((_, res) => res.writeHead(307, { location: other.settings.apiUrl }).end());
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+  expect(other.seen).toHaveLength(0);
+});
+
+test('shuffled answers find their contact, whatever the case of the address', async () => {
+  const { gateway } = await arrange(({ form }, res) => json(res, 201, records(emailsOf(form).toReversed().map((email) => email.toUpperCase()))));
+  expect(await add(gateway)).toEqual([
+    { contactId: 1, outcome: 'injected', uid: 'uid-A1@EXAMPLE.TEST-1', method: 'api' },
+    { contactId: 2, outcome: 'injected', uid: 'uid-A2@EXAMPLE.TEST-0', method: 'api' },
+  ]);
+});
+
+test('a contact without an answer is unknown, its neighbours are injected', async () => {
+  const { gateway } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form).slice(0, 1))));
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['injected', 'unknown']);
+});
+
+test('no call carries 900 variables, and every contact is in one', async () => {
+  const { gateway, seen } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))));
+  const contacts = Array.from({ length: 500 }, (_, index) => toContact(index, { tags: index % 3 === 0 ? [] : ['t'] }));
+  expect((await add(gateway, contacts)).every(({ outcome }) => outcome === 'injected')).toBe(true);
+  expect(Math.max(...seen.map(({ form }) => [...form].length))).toBeLessThan(900);
+  expect(seen.flatMap(({ form }) => emailsOf(form)).sort()).toEqual(contacts.map(({ email }) => email).sort());
+});
+
+test('only fields of the list are sent, and no blanks', async () => {
+  const { gateway, seen } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))));
+  await add(gateway, [toContact(1, { email: "o'x+y@example.test", firstName: 'É & ü' }), toContact(2)]);
+  expect([...seen[0]!.form].filter(([name]) => name.startsWith('subscribers[0]'))).toEqual([
+    ['subscribers[0][EMAIL]', "o'x+y@example.test"], ['subscribers[0][FNAME]', 'É & ü'], ['subscribers[0][TAGS]', 'a,b'], ['subscribers[0][TAGSET]', '|a|b|'],
+    ['subscribers[0][BUCKET]', '0042'], ['subscribers[0][details][status]', 'confirmed'],
+  ]);
+});
+
+test('unknown fields of a list are asked once', async () => {
+  const { gateway, seen } = await arrange(
+    ({ path, form }, res) => json(res, 200, path.endsWith('/fields') ? { status: 'success', data: { records: [{ tag: 'EMAIL' }, { tag: 'COUNTRY' }] } } : records(emailsOf(form))),
+    { lists: [{ listId: 12, listUid: 'ab123cdefg45f', fields: [] }] },
+  );
+  await add(gateway);
+  await add(gateway);
+  expect(seen.map(({ path }) => path.split('/').at(-1))).toEqual(['fields', 'bulk', 'bulk']);
+  expect(seen[1]!.form.get('subscribers[0][COUNTRY]')).toBe('FR');
+});
+
+test.each([
+  ['The subscriber already exists in this list.', 'confirmed', { outcome: 'injected', uid: 'found', method: 'api' }],
+  ['The subscriber already exists in this list.', 'unsubscribed', { outcome: 'suppressed', reason: 'unsubscribed' }],
+  ['The subscriber already exists in this list.', undefined, { outcome: 'pending', reason: 'absent' }],
+  ['This email address is blacklisted.', undefined, { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['Bu abone zaten listede var.', 'confirmed', { outcome: 'injected', uid: 'found', method: 'api' }],
+  ['Kara liste', 'blacklisted', { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['Nein.', undefined, { outcome: 'rejected', reason: 'refused_by_list' }],
+  ['Please provide a valid email address.', undefined, { outcome: 'rejected', reason: 'address_refused' }],
+])('a refusal "%s" of an address that is %s there is read right, single and bulk', async (text, status, expected) => {
+  const { gateway } = await arrange(({ path, form }, res) => {
+    if (path.includes('search-by-email')) return status ? json(res, 200, { status: 'success', data: { subscriber_uid: 'found', status } }) : json(res, 404, { status: 'error', error: 'no' });
+    if (path.endsWith('/bulk')) return json(res, 200, { status: 'success', data: { records: emailsOf(form).map((EMAIL) => ({ data: { EMAIL }, errors: { EMAIL: text } })) } });
+    return json(res, 409, { status: 'error', error: text });
+  });
+  expect(await add(gateway, [toContact(1)])).toEqual([{ contactId: 1, ...expected }]);
+  expect((await add(gateway))[1]).toEqual({ contactId: 2, ...expected });
+});
+
+test.each([
+  [401, 'Invalid API key. Please refer to the documentation.'],
+  [403, 'You do not have enough permissions to access this endpoint.'],
+  [400, 'Your IP address is not allowed to access this server.'],
+])('a denial (%i) stops at once and leaves the contacts pending', async (status, error) => {
+  const { gateway, seen } = await arrange((_, res) => json(res, status, { status: 'error', error }));
+  const outcomes = await add(gateway, Array.from({ length: 1_000 }, (_, index) => toContact(index)));
+  expect(new Set(outcomes.map((outcome) => JSON.stringify({ ...outcome, contactId: 0 })))).toEqual(new Set([JSON.stringify({ contactId: 0, outcome: 'pending', reason: 'refused' })]));
+  expect(seen.length).toBeLessThanOrEqual(2);
+});
+
+test('429 leaves the contacts pending and is honoured until Retry-After', async () => {
+  let at = 1_000_000;
+  const { gateway, seen } = await arrange((_, res) => res.writeHead(429, { 'retry-after': '7' }).end('<html>'), {}, () => at);
+  expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'rate_limited' });
+  at += 6_900;
+  await add(gateway);
+  expect(seen).toHaveLength(1);
+  at += 200;
+  await add(gateway);
+  expect(seen).toHaveLength(2);
+});
+
+test('a refused connection leaves the contacts pending, rests the API and sends one probe after it', async () => {
+  let at = 1_000_000;
+  const { gateway, stop } = await arrange((_, res) => json(res, 200, []), {}, () => at);
+  await stop();
+  closing.shift();
+  expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'econnrefused' });
+  expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'api_resting' });
+  at += 2_001;
+  expect((await Promise.all([add(gateway), add(gateway)])).map(([first]) => first && 'reason' in first && first.reason).sort()).toEqual(['api_resting', 'econnrefused']);
+});
+
+test('when both ways are shut the contacts wait, with both reasons and no address', async () => {
+  const mysql = { host: '127.0.0.1', port: 1, database: 'd', user: 'u', password: 'canary', tablePrefix: 'mw_' };
+  const { gateway } = await arrange((_, res) => json(res, 200, []), { apiUrl: 'http://127.0.0.1:1/api', mysql });
+  expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'API + MySQL failed: econnrefused, econnrefused' });
+});
+
+test('a private address is not connected to unless the instance is allowed it', async () => {
+  const { gateway, seen, settings } = await arrange((_, res) => json(res, 200, []), { allowPrivateNetwork: false });
+  const port = new URL(settings.apiUrl).port;
+  expect((await add(gateway))[0]).toMatchObject({ outcome: 'pending', reason: 'private_network' });
+  for (const host of ['2130706433', '0x7f.1', '0177.0.0.1', '[::1]', '[::ffff:127.0.0.1]', 'localhost', '0', '①②⑦.0.0.1']) {
+    const other = createMailwizzGateway({ loadInstance: async () => ({ ...settings, allowPrivateNetwork: false, apiUrl: `http://${host}:${port}/api` }), now: Date.now });
+    closing.push(other.close);
+    expect((await add(other))[0]).toMatchObject({ outcome: 'pending', reason: 'private_network' });
+  }
+  expect(seen).toHaveLength(0);
+});
+
+test('what MailWizz could not hold whole is rejected, its neighbours are sent', async () => {
+  const { gateway, seen } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))));
+  const contacts = [
+    toContact(1), toContact(2), toContact(3, { email: `${'x'.repeat(60)}@${'y'.repeat(50)}.test` }), toContact(4, { tags: Array.from({ length: 60 }, (_, tag) => `tag-${tag}`) }),
+    toContact(5, { firstName: '\ud800' }), toContact(6, { firstName: '😀'.repeat(255) }),
+  ];
+  expect((await add(gateway, contacts)).map((outcome) => ('reason' in outcome ? outcome.reason : outcome.outcome))).toEqual([
+    'injected', 'injected', 'address_too_long_for_instance', 'value_too_long', 'value_not_storable', 'injected',
+  ]);
+  expect(emailsOf(seen[0]!.form)).toHaveLength(3);
+});
+
+test('a list that is gone rejects its contacts with that reason', async () => {
+  const { gateway } = await arrange((_, res) => json(res, 404, { status: 'error', error: 'The subscribers list does not exist.' }));
+  expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'rejected', reason: 'list_not_found' });
+});
+
+test('look-up tells there, suppressed, absent and not to be told apart', async () => {
+  const { gateway } = await arrange(({ path }, res) => {
+    if (path.includes('a1%40')) return json(res, 200, { status: 'success', data: { subscriber_uid: 'u1', status: 'confirmed', date_added: 'x' } });
+    if (path.includes('a2%40')) return json(res, 200, { status: 'success', data: { subscriber_uid: 'u2', status: 'blacklisted' } });
+    return path.includes('a3%40') ? json(res, 404, { status: 'error', error: 'The subscriber does not exist in this list.' }) : res.writeHead(404).end('<html>');
+  });
+  const outcomes = await gateway.lookUpSubscribers(target, [...two, toContact(3), toContact(4)]);
+  expect(outcomes.sort((a, b) => a.contactId - b.contactId)).toEqual([
+    { contactId: 1, outcome: 'injected', uid: 'u1', method: 'api' },
+    { contactId: 2, outcome: 'suppressed', reason: 'blacklisted' },
+    { contactId: 3, outcome: 'pending', reason: 'absent' },
+    { contactId: 4, outcome: 'unknown', reason: 'foreign_404' },
+  ]);
+});
+
+test('an instance that only errs is not asked once per contact', async () => {
+  const { gateway, seen } = await arrange((_, res) => res.writeHead(500).end());
+  const outcomes = await gateway.lookUpSubscribers(target, Array.from({ length: 300 }, (_, index) => toContact(index)));
+  expect(outcomes.filter(({ outcome }) => outcome === 'unknown')).toHaveLength(300);
+  expect(seen.length).toBeLessThanOrEqual(16);
+});

@@ -1,0 +1,46 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { InstanceSettings } from '../../../src/adapters/mailwizz/types';
+import type { OutgoingContact } from '../../../src/domain/injection';
+
+export type Seen = { method: string; path: string; form: URLSearchParams };
+export type Handler = (call: Seen, res: ServerResponse, req: IncomingMessage) => void;
+
+export const toContact = (contactId: number, over: Partial<OutgoingContact> = {}): OutgoingContact => ({
+  contactId, email: `a${contactId}@example.test`, firstName: 'Ana', lastName: null, company: null, phone: null, website: null, sourceId: 'scraper-1', category: null, tags: ['a', 'b'],
+  countryCode: 'FR', language: 'fr', bucket: '0042', ...over,
+});
+export const target = { instanceId: 'client-1', listId: 12 };
+
+/** A MailWizz of one answer: what is said is up to the test. */
+export async function startOdd(handler: Handler) {
+  const seen: Seen[] = [];
+  const server: Server = createServer((req, res) => {
+    const parts: Buffer[] = [];
+    req.on('data', (part: Buffer) => parts.push(part)).on('end', () => {
+      const call = { method: req.method ?? '', path: req.url ?? '', form: new URLSearchParams(Buffer.concat(parts).toString()) };
+      seen.push(call);
+      handler(call, res, req);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`;
+  const settings: InstanceSettings = {
+    instanceId: 'client-1', apiUrl, apiKey: 'k', allowPrivateNetwork: true,
+    lists: [{ listId: 12, listUid: 'ab123cdefg45f', fields: ['EMAIL', 'FNAME', 'TAGS', 'TAGSET', 'BUCKET'] }],
+  };
+  return {
+    seen, settings,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export const json = (res: ServerResponse, status: number, body: unknown, headers = {}) =>
+  res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+
+/** The addresses of a bulk body, in order. */
+export const emailsOf = (form: URLSearchParams) => [...form].flatMap(([name, value]) => (name.endsWith('[EMAIL]') ? [value] : []));
