@@ -54,8 +54,9 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
   const running = new Map<string, { worker: Worker; done: Promise<void> }>();
   const crash = withReject();
   running.set('', { worker: main, done: main.run().catch((error: unknown) => crash.reject(error)) });
-  const look = setInterval(() => void serveInstances().catch((error: unknown) => log.warn({ error: nameOf(error) }, 'instances could not be read')), instanceLookMs);
-  await serveInstances();
+  const tryToServe = () => serveInstances().catch((error: unknown) => log.warn({ error: nameOf(error) }, 'instances could not be read; they are looked at again'));
+  const look = setInterval(() => void tryToServe(), instanceLookMs);
+  await tryToServe();
   log.info({ taskQueue: config.taskQueue }, 'worker is ready');
 
   return {

@@ -6,7 +6,7 @@ import { createVault } from '../adapters/vault';
 import { startApi } from '../api/server';
 import { makeApiKey, parseApiKey } from '../api/keys';
 import { type Config, ConfigError, loadConfig, loadSecretsKey } from '../config';
-import { createLog } from '../log';
+import { createLog, type Log } from '../log';
 import { startWorker } from '../worker';
 
 type Values = Map<string, string | boolean | (string | boolean)[] | undefined>;
@@ -63,7 +63,7 @@ async function runParts(parts: { api: boolean; worker: boolean }): Promise<numbe
   const { kid, key } = loadSecretsKey(config);
   const vault = createVault({ keys: new Map([[kid, key]]), currentKid: kid });
   const log = createLog(config.logLevel);
-  await migrateDatabase(config.databaseUrl);
+  await migrateWhenThere(config.databaseUrl, log);
   const firstKey = parts.api ? await ensureOperatorKey(config) : undefined;
   const stopped = new Promise<number>((resolve) => ['SIGINT', 'SIGTERM'].forEach((signal) => process.once(signal, () => resolve(0))));
   const api = parts.api ? await startApi({ config, vault, log }) : undefined;
@@ -74,6 +74,22 @@ async function runParts(parts: { api: boolean; worker: boolean }): Promise<numbe
   } finally {
     await worker?.stop();
     await api?.stop();
+  }
+}
+
+const databaseTries = 30;
+
+/** A database that starts beside us, or recovers from a crash, is waited for: half a minute, then its error is ours. */
+async function migrateWhenThere(url: string, log: Log): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await migrateDatabase(url);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (tries >= databaseTries || !/^(ECONNREFUSED|ECONNRESET|EAI_AGAIN|57P0[1-3])$/.test(code)) throw error;
+      log.warn({ code, attempt: tries }, 'the database is not there yet');
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
   }
 }
 

@@ -68,10 +68,13 @@ export async function contactBatch({ batchIds, carried }: ContactBatchInput): Pr
 
 /** The contacts of one page through every step. What must wait keeps its row open and comes back with its bucket. */
 async function carryPage(page: PageRange): Promise<void> {
-  await verification.verifyPage(page);
-  await steps.enrichPage(page);
-  const { instanceIds } = await steps.routePage(page);
-  await Promise.all(instanceIds.map((instanceId) => injectionAt(instanceId).injectPage({ ...page, instanceId })));
+  const summary = `contacts ${page.afterContactId + 1} to ${page.throughContactId}`;
+  await verification.verifyPage.executeWithOptions({ summary }, [page]);
+  await steps.enrichPage.executeWithOptions({ summary }, [page]);
+  const { instanceIds } = await steps.routePage.executeWithOptions({ summary }, [page]);
+  await Promise.all(
+    instanceIds.map((instanceId) => injectionAt(instanceId).injectPage.executeWithOptions({ summary: `${summary} into ${instanceId}` }, [{ ...page, instanceId }])),
+  );
 }
 
 /** One page by itself: an operator's order for a single contact. */
