@@ -30,7 +30,9 @@ export function openDatabase(url: string, max: number, onIdleError: (error: Erro
     application_name: 'email-engine',
     ...(options !== undefined && { options }),
   });
-  // A connection that dies while idle (Postgres restarted) is replaced by the pool; without a listener it would end the process.
+  // A connection that dies (Postgres restarted) is replaced by the pool. Without a listener it would end the process, and the pool listens only while
+  // it is idle: one that dies between two statements of a transaction speaks to nobody else.
   pool.on('error', onIdleError);
+  pool.on('connect', (client) => client.on('error', onIdleError));
   return { db: drizzle(pool, { schema }), pool, close: () => pool.end() };
 }

@@ -6,9 +6,20 @@ import { findTemporal } from './temporal-binary.mjs';
 
 const searchAttributes = { SourceId: 'Keyword', BatchState: 'Keyword', Received: 'Int', Injected: 'Int' };
 
-/** The dev server on a file that may be thrown away: the sweep restarts what was open. Bound to loopback, since it has no authentication. */
+/** Ports that were free a moment ago may be taken by now, and the server picks more of its own: another try finds others. */
 export async function startTemporal(dataDir) {
   const binary = await findTemporal();
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startOnce(dataDir, binary);
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
+  }
+}
+
+/** The dev server on a file that may be thrown away: open batches are queued again. Bound to loopback, since it has no authentication. */
+async function startOnce(dataDir, binary) {
   const portFile = join(dataDir, 'temporal-ports');
   const [wanted, wantedUi] = existsSync(portFile) ? readFileSync(portFile, 'utf8').split(' ').map(Number) : [7233, 8233];
   const port = await freePort(wanted);
