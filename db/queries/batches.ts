@@ -63,12 +63,6 @@ export async function refreshSourceTotals(db: DbHandle, batchIds?: number[]): Pr
     from sums where data_sources.source_id = sums.source_id`);
 }
 
-/** A run that ended in an error of ours: visible, and taken up again by the sweep. */
-export async function recordRunError(db: DbHandle, run: { batchIds: number[]; error: string }): Promise<void> {
-  await db.execute(sql`
-    update import_batches set error = ${run.error}, updated_at = now() where id = any(${sql.param(run.batchIds)}) and state in ('received', 'running')`);
-}
-
 export type WaitingRun = { batchIds: number[]; firstBatchId: string; sourceId: string; received: number };
 
 /**

@@ -1,29 +1,13 @@
 import { sql } from 'drizzle-orm';
 import type { BatchCounts } from '../../src/domain/batch';
 import { waitingOf } from '../../src/domain/batch';
+import type { JudgedContact } from '../../src/schemas/contact-row';
 import type { Db, DbHandle } from '../client';
 
 export type RawRow = { batch_id: number; row_number: number; received_at: string; payload: string };
 
 /** A row after judgement, ready to be stored; the shape the database reads from JSON. */
-export type AcceptableRow = {
-  batch_id: number;
-  row_number: number;
-  received_at: string;
-  email: string;
-  email_hash: string;
-  first_name: string | null;
-  last_name: string | null;
-  company: string | null;
-  phone: string | null;
-  website: string | null;
-  country_code: string | null;
-  language: string | null;
-  category: string | null;
-  tags: string[];
-  raw_data: Record<string, unknown> | null;
-  social_links: Record<string, string> | null;
-};
+export type AcceptableRow = Omit<JudgedContact, 'address'> & Omit<RawRow, 'payload'> & { email: string; email_hash: string };
 export type RejectedRow = { batch_id: number; row_number: number; received_at: string; field: string; reason: string };
 
 /** The next rows of the batches nobody has judged yet, in delivery order. */

@@ -3,7 +3,6 @@ import {
   findNextDue,
   findPageEnds,
   recordIngested,
-  recordRunError,
   recordRunStart,
 } from '../../db/queries/batches';
 import {
@@ -78,10 +77,6 @@ export const createBatchActivities = ({ db, settings, now }: Deps) => ({
   async closeBatch({ batchIds }: Run): Promise<BatchCounts> {
     await closeBatches(db, batchIds);
     return countBatches(db, batchIds);
-  },
-
-  async noteRunError({ batchIds, error }: Run & { error: string }): Promise<void> {
-    await recordRunError(db, { batchIds, error });
   },
 });
 

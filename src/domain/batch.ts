@@ -45,7 +45,6 @@ export type ContactBatchInput = { batchIds: number[]; carried?: BatchProgress };
 /** All a run carries from one execution to the next. */
 export type BatchProgress = {
   ingested: boolean;
-  swept: boolean;
   afterContactId: number;
   pagesDone: number;
   counts: BatchCounts;
@@ -53,7 +52,6 @@ export type BatchProgress = {
 
 export const freshProgress = (): BatchProgress => ({
   ingested: false,
-  swept: false,
   afterContactId: 0,
   pagesDone: 0,
   counts: { ...noCounts },

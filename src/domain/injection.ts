@@ -1,5 +1,4 @@
 export const injectionStates = ['pending', 'sending', 'injected', 'rejected', 'unknown'] as const;
-export type InjectionState = (typeof injectionStates)[number];
 
 export const injectionMethods = ['api', 'mysql'] as const;
 export type InjectionMethod = (typeof injectionMethods)[number];
@@ -39,7 +38,6 @@ export const quietPeriodMs = 40_000;
 
 /** One queue per instance: a slow MailWizz holds only its own contacts. */
 export const instanceQueue = (taskQueue: string, instanceId: string) => `${taskQueue}:instance:${instanceId}`;
-export const defaultTaskQueue = 'email-engine';
 
 /** TAGSET as `|a|b|`, so that a segment can match one tag exactly. */
 export const toTagSet = (tags: readonly string[]) => (tags.length === 0 ? '' : `|${tags.join('|')}|`);

@@ -10,7 +10,7 @@ const text = (max: number) => z.string().trim().max(max, 'too_long').nullish();
 
 /** Unknown keys of a row are kept in its payload and ignored: a scraper that sends one field more loses nothing. */
 export const contactRow = z.object({
-  email: z.unknown(),
+  email: z.unknown().optional(), // judged by parseAddress, missing or not
   first_name: text(255),
   last_name: text(255),
   company: text(255),
