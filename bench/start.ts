@@ -14,6 +14,9 @@ async function startOnce(): Promise<number> {
   const gone = new Promise((resolve) => child.once('exit', resolve));
   process.kill(-(child.pid ?? 0), 'SIGTERM');
   await gone;
+  // npm leaves before its child has stopped everything.
+  while (await ready().then(() => true, () => false)) await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
   return seconds;
 }
 

@@ -16,8 +16,8 @@ import { connectionOptions } from './temporal';
 import { loadWorkflowBundle } from './workflow-bundle';
 
 /** Activities of one page each run side by side; more would only queue at the database. */
-const activitiesAtOnce = 12;
-const injectionsAtOnce = 4;
+const activitiesAtOnce = 6;
+const injectionsAtOnce = 3;
 /** A new or reactivated instance is served after at most this time. */
 const instanceLookMs = 5_000;
 
