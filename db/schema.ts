@@ -296,6 +296,8 @@ export const importBatches = pgTable(
     state: varchar('state', { length: 20, enum: batchStates }).notNull().default('received'),
     error: text('error'),
     workflowId: varchar('workflow_id', { length: 150 }),
+    /** How often its run was lost or failed and was started again. */
+    restarts: smallint('restarts').notNull().default(0),
     received: integer('received').notNull().default(0),
     accepted: integer('accepted').notNull().default(0),
     duplicates: integer('duplicates').notNull().default(0),
@@ -360,6 +362,8 @@ export const injections = pgTable(
     subscriberUid: varchar('subscriber_uid', { length: 50 }),
     reason: varchar('reason', { length: 200 }),
     rule: varchar('rule', { length: 50 }),
+    /** The delivery that asked for it, when it is not the contact's own destination: a second source that sends it to another client. */
+    batchId: bigint('batch_id', { mode: 'number' }),
     claimedAt: moment('claimed_at'),
     ...stamps,
   },

@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { batchesPerRun, leftToSweep, rowsPerSharedRun } from '../../src/domain/batch';
 import type { Db, DbHandle } from '../client';
+import type { ToEnrich } from './pages';
 
 /** Where the run of these batches is to be read in Temporal; a batch that is finished stays as it is. */
 export async function recordRunStart(db: DbHandle, run: { batchIds: number[]; workflowId: string }): Promise<void> {
   await db.execute(sql`
     with gone as (delete from outbox where batch_id = any(${sql.param(run.batchIds)}))
-    update import_batches set workflow_id = ${run.workflowId}, state = 'running', completed_at = null, updated_at = now()
+    update import_batches set workflow_id = ${run.workflowId}, state = 'running', completed_at = null, error = null, updated_at = now()
     where id = any(${sql.param(run.batchIds)}) and state in ('received', 'running', 'completed')`);
 }
 
@@ -42,7 +43,7 @@ export async function findNextDue(db: DbHandle, batchIds: number[]): Promise<{ d
 export async function closeBatches(db: Db, batchIds: number[]): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.execute(sql`
-      update import_batches set state = 'completed', completed_at = coalesce(completed_at, now()), updated_at = now()
+      update import_batches set state = 'completed', completed_at = coalesce(completed_at, now()), restarts = 0, updated_at = now()
       where id = any(${sql.param(batchIds)}) and state in ('received', 'running')`);
     await refreshSourceTotals(tx, batchIds);
   });
@@ -112,6 +113,18 @@ export async function requeueBatches(db: DbHandle, batchIds: number[]): Promise<
   return queued.rowCount ?? 0;
 }
 
+/** As `requeueBatches`, for batches whose run is gone: at once the first time, then later and later, so that a run that cannot succeed does not spin. */
+export async function requeueLostBatches(db: DbHandle, lost: { batchIds: number[]; error: string }): Promise<number> {
+  const queued = await db.execute(sql`
+    with again as (
+      update import_batches set restarts = restarts + 1, error = ${lost.error}, updated_at = now()
+      where id = any(${sql.param(lost.batchIds)}) and not exists (select from outbox where outbox.batch_id = import_batches.id) returning id, restarts)
+    insert into outbox (batch_id, available_at)
+    select id, now() + case when restarts = 1 then interval '0' else least(interval '20 seconds' * power(2, least(restarts, 10) - 2), interval '10 minutes') end from again
+    on conflict do nothing`);
+  return queued.rowCount ?? 0;
+}
+
 /** Rows that a finished run left behind (their waits were used up) become due again; answers the batches they belong to. */
 export async function reopenLeftRows(db: Db, sweep: { stage: 'validation' | 'injection'; limit: number }): Promise<number[]> {
   const statuses = sweep.stage === 'validation' ? ['pending', 'validating'] : ['validated'];
@@ -127,6 +140,16 @@ export async function reopenLeftRows(db: Db, sweep: { stage: 'validation' | 'inj
       returning batch_rows.batch_id)
     select distinct batch_id from reopened order by batch_id`);
   return found.rows.map((row) => row.batch_id);
+}
+
+/** Contacts whose row was closed because no rule could route them, in order of id, with what the rules look at. */
+export async function findUnroutableContacts(db: DbHandle, page: { afterId: number; limit: number }): Promise<(ToEnrich & { source_id: string | null })[]> {
+  const found = await db.execute<ToEnrich & { source_id: string | null }>(sql`
+    select id, source_id, category, tags, company, website, first_name, last_name, phone, country_code, language, raw_data, email_validation_result ->> 'state' verdict
+    from contacts where id > ${page.afterId} and status = 'validated' and mailwizz_list_id is null and deleted_at is null
+      and exists (select from batch_rows where batch_rows.contact_id = contacts.id and batch_rows.fate = 'unroutable')
+    order by id limit ${page.limit}`);
+  return found.rows;
 }
 
 /** Uploads whose sender went away without an end: never accepted, so nothing is lost. */

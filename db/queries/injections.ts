@@ -14,7 +14,7 @@ export type Claim = {
   throughContactId: number | undefined;
 };
 
-type ClaimRow = {
+export type ClaimRow = {
   contact_id: number;
   list_id: number;
   state: string;
@@ -75,7 +75,7 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
   });
 }
 
-const toOutgoing = (row: ClaimRow): ClaimedContact => ({
+export const toOutgoing = (row: ClaimRow): ClaimedContact => ({
   contactId: row.contact_id,
   listId: row.list_id,
   claimedAtMs: row.claimed_at_ms,
@@ -144,23 +144,27 @@ export async function recordInjections(
       returning input.*),
     moved as (
       update contacts set
-        status = case when ledger.outcome = 'injected' then 'injected' when ledger.reason in ('unsubscribed', 'blacklisted') then ledger.reason else contacts.status end,
-        status_changed_at = now(),
-        mailwizz_subscriber_uid = coalesce(ledger.uid, contacts.mailwizz_subscriber_uid),
+        -- An order not to mail that came while the call was under way stays.
+        status = case when ledger.reason in ('unsubscribed', 'blacklisted') and ledger.outcome = 'suppressed' then ledger.reason
+          when ledger.outcome = 'injected' and contacts.status = 'validated' then 'injected' else contacts.status end,
+        status_changed_at = case when ledger.outcome = 'rejected' then contacts.status_changed_at else now() end,
+        mailwizz_subscriber_uid = case when ledger.is_primary then coalesce(ledger.uid, contacts.mailwizz_subscriber_uid) else contacts.mailwizz_subscriber_uid end,
         injected_at = case when ledger.outcome = 'injected' then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
-        injection_result = case when ledger.outcome = 'injected'
+        injection_result = case when not ledger.is_primary then contacts.injection_result when ledger.outcome = 'injected'
           then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success'))
           else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,
         updated_at = now()
-      from ledger where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
-      returning contacts.id, contacts.email, contacts.email_hash, contacts.status, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
+      from (select ledger.*, coalesce(homes.mailwizz_instance = ${page.instanceId} and homes.mailwizz_list_id = ledger.list_id, false) is_primary from ledger join contacts homes on homes.id = ledger.contact_id) ledger
+      where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
+      returning contacts.id, contacts.email, contacts.email_hash, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
     told as (
       insert into contact_events (contact_id, email, event_type, event_data, source)
-      select id, email, status, jsonb_strip_nulls(jsonb_build_object('instance_id', ${page.instanceId}::text, 'list_id', list_id, 'method', method, 'reason', reason)), 'injection'
-      from moved where status in ('injected', 'unsubscribed', 'blacklisted') and outcome in ('injected', 'suppressed')),
+      select id, email, case outcome when 'injected' then outcome else reason end,
+        jsonb_strip_nulls(jsonb_build_object('instance_id', ${page.instanceId}::text, 'list_id', list_id, 'method', method, 'reason', reason)), 'injection'
+      from moved where outcome = 'injected' or (outcome = 'suppressed' and reason in ('unsubscribed', 'blacklisted'))),
     ordered as (
       insert into suppressions (email_hash, reason, origin)
-      select email_hash, status, ${`mailwizz:${page.instanceId}`}::text from moved where outcome = 'suppressed' and status in ('unsubscribed', 'blacklisted')
+      select email_hash, reason, ${`mailwizz:${page.instanceId}`}::text from moved where outcome = 'suppressed' and reason in ('unsubscribed', 'blacklisted')
       order by email_hash on conflict do nothing),
     deferred as (
       update batch_rows set fate_reason = ledger.reason, deferrals = batch_rows.deferrals + 1,

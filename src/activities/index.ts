@@ -3,6 +3,7 @@ import type { Deps } from './deps';
 import { createEnrichmentActivities } from './enrichment';
 import { createInjectionActivities } from './injection';
 import { createMaintenanceActivities } from './maintenance';
+import { createPlacementActivities } from './placements';
 import { createRoutingActivities } from './routing';
 import { createVerificationActivities } from './verification';
 
@@ -12,6 +13,7 @@ export const createActivities = (deps: Deps) => ({
   ...createEnrichmentActivities(deps),
   ...createRoutingActivities(deps),
   ...createInjectionActivities(deps),
+  ...createPlacementActivities(deps),
   ...createMaintenanceActivities(deps),
 });
 export type Activities = ReturnType<typeof createActivities>;

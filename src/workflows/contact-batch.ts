@@ -4,6 +4,7 @@ import {
   continueAsNew,
   defineQuery,
   defineUpdate,
+  patched,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -60,6 +61,7 @@ export async function contactBatch({ batchIds, carried }: ContactBatchInput): Pr
     // One timer for a whole bucket of contacts; at least a moment, so that a row that nobody moves cannot spin.
     await sleep(Math.max(due.inMs, 200));
   }
+  if (state.counts.duplicates > 0 && patched('placements')) await placeSightings(batchIds);
   state.counts = await steps.closeBatch({ batchIds });
   show('completed', state.counts);
   await condition(allHandlersFinished);
@@ -75,6 +77,12 @@ async function carryPage(page: PageRange): Promise<void> {
   await Promise.all(
     instanceIds.map((instanceId) => injectionAt(instanceId).injectPage.executeWithOptions({ summary: `${summary} into ${instanceId}` }, [{ ...page, instanceId }])),
   );
+}
+
+/** Known contacts whose new source sends them to another client get their place there too. */
+async function placeSightings(batchIds: number[]): Promise<void> {
+  const { instanceIds } = await batches.routeSightings({ batchIds });
+  await Promise.all(instanceIds.map((instanceId) => injectionAt(instanceId).injectPlacements({ instanceId, batchIds })));
 }
 
 /** One page by itself: an operator's order for a single contact. */
