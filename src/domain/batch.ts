@@ -77,7 +77,7 @@ export const pagesPerRun = 60;
 export const ingestChunk = 2000;
 /** Small batches of one source that wait together may share one run, up to these limits. */
 export const batchesPerRun = 500;
-export const rowsPerSharedRun = 2000;
+export const rowsPerSharedRun = 10_000;
 /** Rows whose waits are used up are left to the hourly sweep: `retry_at` is then this. */
 export const leftToSweep = 'infinity';
 

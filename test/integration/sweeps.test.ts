@@ -1,5 +1,5 @@
 import { createMaintenanceActivities } from '../../src/activities/maintenance';
-import { requeueLostBatches } from '../../db/queries/batches';
+import { claimWaitingRuns, requeueLostBatches } from '../../db/queries/batches';
 import { type FreshDatabase, freshDatabase } from '../support/database';
 
 let database: FreshDatabase;
@@ -48,4 +48,15 @@ test('a run that is lost again and again is started later each time, up to ten m
   }
   expect(waits).toEqual([0, 20, 40, 80, 160, 320, 600, 600]);
   expect(await query('select restarts, error from import_batches')).toEqual([{ restarts: 8, error: 'run_failed' }]);
+});
+
+test('small batches of one source share a run up to its limits; another source has its own', async () => {
+  await query(`insert into data_sources (source_id, source_type, name) values ('t', 'api', 't')`);
+  for (const [id, source, received] of [['a', 's', 4_000], ['b', 't', 10], ['c', 's', 5_000], ['d', 's', 2_000]] as const) {
+    await query(`with made as (insert into import_batches (batch_id, source_id, received) values ($1, $2, $3) returning id) insert into outbox (batch_id) select id from made`, [id, source, received]);
+  }
+  const runs = await claimWaitingRuns(database.db, { limit: 100, holdMs: 1_000 });
+  expect(runs.map(({ firstBatchId, sourceId, received, batchIds }) => [firstBatchId, sourceId, received, batchIds.length])).toEqual([['a', 's', 9_000, 2], ['b', 't', 10, 1], ['d', 's', 2_000, 1]]);
+  // Held by the first caller: a second one gets nothing.
+  expect(await claimWaitingRuns(database.db, { limit: 100, holdMs: 1_000 })).toEqual([]);
 });
