@@ -18,6 +18,7 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/pg-core';
+import { alertKinds } from '../src/domain/alert';
 import { batchStates, rowFates, rowOutcomes } from '../src/domain/batch';
 import { campaignStatuses, contactEventTypes, contactStatuses, sourceTypes, suppressionReasons } from '../src/domain/contact';
 import { injectionMethods, injectionStates } from '../src/domain/injection';
@@ -68,6 +69,8 @@ export const mailwizzInstances = pgTable(
     isActive: boolean('is_active').notNull().default(true),
     /** Set when the instance denies us (401, 403); its contacts wait until the key is replaced. */
     parkedAt: moment('parked_at'),
+    /** Its API asked us to rest until then; every worker keeps to it. */
+    restUntil: moment('rest_until'),
     lastSyncAt: moment('last_sync_at'),
     lastError: text('last_error'),
     ...stamps,
@@ -84,6 +87,8 @@ export const mailwizzLists = pgTable(
     listUid: varchar('list_uid', { length: 50 }).notNull(),
     name: varchar('name', { length: 255 }).notNull(),
     fields: text('fields').array().notNull().default([]),
+    /** As MailWizz counted them when the list was last read. */
+    subscribers: integer('subscribers'),
     ...stamps,
   },
   (table) => [primaryKey({ columns: [table.instanceId, table.listId] }), unique('mailwizz_lists_uid').on(table.instanceId, table.listUid)],
@@ -365,6 +370,8 @@ export const injections = pgTable(
     /** The delivery that asked for it, when it is not the contact's own destination: a second source that sends it to another client. */
     batchId: bigint('batch_id', { mode: 'number' }),
     claimedAt: moment('claimed_at'),
+    /** When the reconciler last saw the subscriber in MailWizz. */
+    seenAt: moment('seen_at'),
     ...stamps,
   },
   (table) => [
@@ -373,6 +380,53 @@ export const injections = pgTable(
     check('injections_state_known', oneOf(table.state, injectionStates)),
     check('injections_method_known', oneOf(table.method, injectionMethods)),
   ],
+);
+
+/** One comparison of our ledger with one list of MailWizz; the newest of a list is what operators read. */
+export const reconciliations = pgTable(
+  'reconciliations',
+  {
+    id: id(),
+    instanceId: varchar('instance_id', { length: 50 })
+      .notNull()
+      .references(() => mailwizzInstances.instanceId),
+    listId: integer('list_id').notNull(),
+    startedAt: moment('started_at').notNull(),
+    finishedAt: moment('finished_at'),
+    /** Rows read in MailWizz; every one of them is matched or foreign. */
+    subscribers: integer('subscribers').notNull().default(0),
+    matched: integer('matched').notNull().default(0),
+    foreign: integer('foreign_subscribers').notNull().default(0),
+    /** Repaired, as certain: open entries found there, uids that had changed, people who left there. */
+    settled: integer('settled').notNull().default(0),
+    uidsRepaired: integer('uids_repaired').notNull().default(0),
+    suppressed: integer('suppressed').notNull().default(0),
+    /** Reported only: an address more than once there; injected by us and not there (any more). */
+    doubled: integer('doubled').notNull().default(0),
+    missing: integer('missing').notNull().default(0),
+    /** How far MailWizz has been read: a page that is repeated after a crash counts once. */
+    cursor: text('cursor'),
+  },
+  (table) => [index('idx_reconciliations_list').on(table.instanceId, table.listId, table.id)],
+);
+
+/** What an operator should know. One open alert per kind and subject: what happens again is counted, not repeated. */
+export const alerts = pgTable(
+  'alerts',
+  {
+    id: id(),
+    kind: varchar('kind', { length: 50, enum: alertKinds }).notNull(),
+    /** What it is about, by id: an instance, a list, a batch. Never a person. */
+    subject: varchar('subject', { length: 200 }).notNull(),
+    message: text('message').notNull(),
+    count: integer('count').notNull().default(1),
+    firstAt: moment('first_at').notNull().defaultNow(),
+    lastAt: moment('last_at').notNull().defaultNow(),
+    acknowledgedAt: moment('acknowledged_at'),
+    acknowledgedBy: varchar('acknowledged_by', { length: 100 }),
+    resolvedAt: moment('resolved_at'),
+  },
+  (table) => [uniqueIndex('alerts_open_once').on(table.kind, table.subject).where(sql`${table.resolvedAt} is null`)],
 );
 
 export const suppressions = pgTable(

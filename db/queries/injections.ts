@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome, OutgoingContact } from '../../src/domain/injection';
 import { quietPeriodMs, toBucket } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
+import { raiseAlert } from './alerts';
 import { closeRows, closeSuppressed, findOpenContacts, type Handled, isOpen } from './pages';
 
 export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number };
@@ -223,10 +224,14 @@ export async function recordLists(
     update mailwizz_instances set last_sync_at = now() where instance_id = ${instanceId}`);
 }
 
-/** The instance denies us: nobody asks it again until its key is replaced. True when this call parked it. */
-export async function parkInstance(db: DbHandle, parking: { instanceId: string; reason: string }): Promise<boolean> {
-  const parked = await db.execute(sql`
-    update mailwizz_instances set parked_at = now(), last_error = ${parking.reason}, updated_at = now()
-    where instance_id = ${parking.instanceId} and parked_at is null`);
-  return parked.rowCount === 1;
+/** The instance denies us: nobody asks it again until its key is replaced. One alert, however many calls were denied; true when this call parked it. */
+export async function parkInstance(db: Db, { instanceId, reason }: { instanceId: string; reason: string }): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const parked = await tx.execute(sql`
+      update mailwizz_instances set parked_at = now(), last_error = ${reason}, updated_at = now()
+      where instance_id = ${instanceId} and parked_at is null`);
+    if (parked.rowCount !== 1) return false;
+    await raiseAlert(tx, { kind: 'instance_parked', subject: instanceId, message: `MailWizz instance ${instanceId} refuses our key (401 or 403). Its contacts wait; PATCH its api_key to go on.` });
+    return true;
+  });
 }

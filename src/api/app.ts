@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { Db } from '../../db/client';
 import type { Vault } from '../adapters/vault';
 import type { Log } from '../log';
+import { createAlertRoutes } from './alerts';
 import { createAuthentication } from './auth';
 import { createBatchRoutes } from './batches';
 import type { ContactActions } from './contact-actions';
@@ -35,6 +36,7 @@ export function createApp(deps: ApiDeps): Express {
     ...createContactRoutes({ db, actions: deps.contactActions }),
     ...createBatchRoutes({ db, temporalUi: { url: deps.config.temporal.uiUrl, namespace: deps.config.temporal.namespace } }),
     ...createInstanceRoutes({ db, vault: deps.vault }),
+    ...createAlertRoutes({ db }),
   ];
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', 'simple');

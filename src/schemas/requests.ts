@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alertKinds } from '../domain/alert';
 import { batchStates, rowFates, rowOutcomes } from '../domain/batch';
 import { contactStatuses, sourceTypes } from '../domain/contact';
 
@@ -50,6 +51,7 @@ export const contactChanges = z
   })
   .partial();
 
+export const alertFilter = z.strictObject({ state: z.enum(['open', 'all']).default('open'), kind: z.enum(alertKinds).optional() });
 export const batchFilter = z.strictObject({ source_id: word(100).optional(), state: z.enum(batchStates).optional() });
 export const rowFilter = z.strictObject({
   outcome: z.enum(rowOutcomes).optional(),
