@@ -312,6 +312,10 @@ export const importBatches = pgTable(
     suppressed: integer('suppressed').notNull().default(0),
     unroutable: integer('unroutable').notNull().default(0),
     failed: integer('failed').notNull().default(0),
+    /** What of these figures its source has counted into its own totals. */
+    countedReceived: integer('counted_received').notNull().default(0),
+    countedValidated: integer('counted_validated').notNull().default(0),
+    countedInjected: integer('counted_injected').notNull().default(0),
     ingestedAt: moment('ingested_at'),
     completedAt: moment('completed_at'),
     ...stamps,

@@ -9,7 +9,8 @@ import type { InstanceSettings } from './adapters/mailwizz/types';
 import { createVerifier } from './adapters/smtp';
 import type { Vault } from './adapters/vault';
 import type { Config } from './config';
-import { EngineError } from './domain/errors';
+import { verificationQueue } from './domain/batch';
+import { className, EngineError } from './domain/errors';
 import { instanceQueue } from './domain/injection';
 import type { Log } from './log';
 import { connectionOptions } from './temporal';
@@ -18,8 +19,11 @@ import { loadWorkflowBundle } from './workflow-bundle';
 /** Activities of one page each run side by side; more would only queue at the database. */
 const activitiesAtOnce = 6;
 const injectionsAtOnce = 3;
+/** Pages that may wait for mail servers at the same time; the verifier has limits of its own for connections. */
+const verificationsAtOnce = 6;
 /** A new or reactivated instance is served after at most this time. */
 const instanceLookMs = 5_000;
+const syncAgainMs = 60_000;
 
 export type RunningWorker = { stop: () => Promise<void>; failed: Promise<never> };
 
@@ -50,11 +54,21 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     maxConcurrentWorkflowTaskExecutions: 20,
     maxCachedWorkflows: 200,
   });
-  const injection: Pick<Activities, 'injectPage' | 'syncLists'> = activities;
+  const verifying: Pick<Activities, 'verifyPage'> = activities;
+  const verification = await Worker.create({
+    ...shared(),
+    taskQueue: verificationQueue(config.taskQueue),
+    activities: verifying,
+    maxConcurrentActivityTaskExecutions: verificationsAtOnce,
+  });
+  const injection: Pick<Activities, 'injectPage' | 'injectPlacements' | 'syncLists'> = activities;
   const running = new Map<string, { worker: Worker; done: Promise<void> }>();
   const crash = withReject();
-  running.set('', { worker: main, done: main.run().catch((error: unknown) => crash.reject(error)) });
-  const tryToServe = () => serveInstances().catch((error: unknown) => log.warn({ error: nameOf(error) }, 'instances could not be read; they are looked at again'));
+  const run = (name: string, worker: Worker) => running.set(name, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });
+  run('', main);
+  run('verification', verification);
+  const syncAgainAt = new Map<string, number>();
+  const tryToServe = () => serveInstances().catch((error: unknown) => log.warn({ error: className(error) }, 'instances could not be read; they are looked at again'));
   const look = setInterval(() => void tryToServe(), instanceLookMs);
   await tryToServe();
   log.info({ taskQueue: config.taskQueue }, 'worker is ready');
@@ -74,16 +88,23 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
 
   async function serveInstances(): Promise<void> {
     for (const { instance_id: instanceId } of await listInstanceStates(db)) {
+      await syncNow(instanceId);
       if (running.has(instanceId)) continue;
-      await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: nameOf(error) }, 'lists could not be read'));
       const worker = await Worker.create({
         ...shared(),
         taskQueue: instanceQueue(config.taskQueue, instanceId),
         activities: injection,
         maxConcurrentActivityTaskExecutions: injectionsAtOnce,
       });
-      running.set(instanceId, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });
+      run(instanceId, worker);
     }
+  }
+
+  /** Nothing is asked of an instance whose lists are known; of another one, now and then until they are. */
+  async function syncNow(instanceId: string): Promise<void> {
+    if (Date.now() < (syncAgainAt.get(instanceId) ?? 0)) return;
+    syncAgainAt.set(instanceId, Date.now() + syncAgainMs);
+    await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: className(error) }, 'lists could not be read'));
   }
 
   async function loadInstance(instanceId: string): Promise<InstanceSettings> {
@@ -110,8 +131,6 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     };
   }
 }
-
-const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'unknown');
 
 /** Promise.withResolvers came with Node 22. */
 function withReject(): { promise: Promise<never>; reject: (error: unknown) => void } {

@@ -28,6 +28,9 @@ CREATE TABLE "reconciliations" (
 	"cursor" text
 );
 --> statement-breakpoint
+ALTER TABLE "import_batches" ADD COLUMN "counted_received" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "import_batches" ADD COLUMN "counted_validated" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "import_batches" ADD COLUMN "counted_injected" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "injections" ADD COLUMN "seen_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "mailwizz_instances" ADD COLUMN "rest_until" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "mailwizz_lists" ADD COLUMN "subscribers" integer;--> statement-breakpoint

@@ -44,5 +44,5 @@ export async function reopenRows(db: DbHandle, contactIds: number[], fates: RowF
       from found group by batch_id)
     update import_batches set invalid = import_batches.invalid - counted.invalid, unroutable = import_batches.unroutable - counted.unroutable,
       failed = import_batches.failed - counted.failed, updated_at = now()
-    from counted where import_batches.id = counted.batch_id`);
+    from counted where import_batches.id = counted.batch_id and import_batches.id in (select batch_id from found)`);
 }

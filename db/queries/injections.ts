@@ -5,7 +5,8 @@ import type { Db, DbHandle } from '../client';
 import { raiseAlert } from './alerts';
 import { closeRows, closeSuppressed, findOpenContacts, type Handled, isOpen } from './pages';
 
-export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number };
+/** `attempt` is the fencing token: what a slower, earlier attempt has to say about a contact counts for nothing. */
+export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number; attempt: number };
 export type Claim = {
   /** Ours to send: nobody has tried, or nothing can have happened. */
   fresh: ClaimedContact[];
@@ -19,6 +20,7 @@ export type ClaimRow = {
   contact_id: number;
   list_id: number;
   state: string;
+  attempt: number;
   claimed_at_ms: number;
   mine: boolean;
   email: string;
@@ -58,8 +60,8 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
         on conflict (contact_id, instance_id, list_id) do update
           set state = 'sending', attempt = injections.attempt + 1, claimed_at = excluded.claimed_at, updated_at = now()
           where injections.state = 'pending'
-        returning contact_id, list_id, state, claimed_at)
-      select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, taken.contact_id is not null mine,
+        returning contact_id, list_id, state, attempt, claimed_at)
+      select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, coalesce(taken.attempt, injections.attempt) attempt, taken.contact_id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language
       from due join contacts on contacts.id = due.id and contacts.id = any(${sql.param(ids)}::bigint[])
@@ -80,6 +82,7 @@ export const toOutgoing = (row: ClaimRow): ClaimedContact => ({
   contactId: row.contact_id,
   listId: row.list_id,
   claimedAtMs: row.claimed_at_ms,
+  attempt: row.attempt,
   email: row.email,
   firstName: row.first_name,
   lastName: row.last_name,
@@ -94,6 +97,23 @@ export const toOutgoing = (row: ClaimRow): ClaimedContact => ({
   bucket: toBucket(row.email_hash),
 });
 
+/**
+ * Of contacts claimed a while ago, those that are still ours and may still be mailed; their claim counts from now on. So the time between a claim and
+ * its call stays short, and an absent address surely was not sent once the quiet period is over.
+ */
+export async function renewClaims(db: Db, { instanceId, contacts, now }: { instanceId: string; contacts: ClaimedContact[]; now: Date }): Promise<ClaimedContact[]> {
+  const renewed = await db.execute<{ contact_id: number; list_id: number }>(sql`
+    update injections set claimed_at = ${now.toISOString()} from json_to_recordset(${JSON.stringify(contacts.map(({ contactId, listId, attempt }) => ({ contact_id: contactId, list_id: listId, attempt })))}::json)
+      as ours(contact_id bigint, list_id int, attempt int)
+    where injections.contact_id = any(${sql.param(contacts.map((contact) => contact.contactId))}::bigint[]) and injections.contact_id = ours.contact_id
+      and injections.instance_id = ${instanceId} and injections.list_id = ours.list_id and injections.state = 'sending' and injections.attempt = ours.attempt
+      and not exists (select from contacts left join suppressions orders on orders.email_hash = contacts.email_hash
+        where contacts.id = injections.contact_id and (contacts.deleted_at is not null or orders.email_hash is not null))
+    returning injections.contact_id, injections.list_id`);
+  const ours = new Set(renewed.rows.map((row) => `${row.contact_id}/${row.list_id}`));
+  return contacts.filter((contact) => ours.has(`${contact.contactId}/${contact.listId}`)).map((contact) => ({ ...contact, claimedAtMs: now.getTime() }));
+}
+
 /** The ledger knows the end already (another batch, an operator): the row takes it over. */
 async function settleDone(tx: DbHandle, page: Handled, rows: { contactId: number; state: string }[]): Promise<void> {
   if (rows.length === 0) return;
@@ -104,7 +124,7 @@ async function settleDone(tx: DbHandle, page: Handled, rows: { contactId: number
 
 /**
  * Writes what became of claimed contacts into the ledger, the contact, its events and its row, all or nothing. Safe to repeat: an entry that has its
- * end already is left alone. An address that a look-up did not find stays unknown while a request of ours may still be alive.
+ * end already, or was claimed by a later attempt, is left alone. An address that a look-up did not find stays unknown while a request of ours may still be alive.
  */
 export async function recordInjections(
   db: DbHandle,
@@ -122,6 +142,7 @@ export async function recordInjections(
     return {
       contact_id: contact.contactId,
       list_id: contact.listId,
+      attempt: contact.attempt,
       outcome: settled.outcome,
       reason: 'reason' in settled ? settled.reason.slice(0, 100) : null,
       uid: settled.outcome === 'injected' ? settled.uid : null,
@@ -134,23 +155,23 @@ export async function recordInjections(
   await db.execute(sql`
     with input as (
       select * from json_to_recordset(${JSON.stringify(input)}::json)
-        as x(contact_id bigint, list_id int, outcome text, reason text, uid text, method text, subscriber_id bigint, not_before timestamptz)),
+        as x(contact_id bigint, list_id int, attempt int, outcome text, reason text, uid text, method text, subscriber_id bigint, not_before timestamptz)),
     ledger as (
       update injections set
         state = case input.outcome when 'injected' then 'injected' when 'pending' then 'pending' when 'unknown' then 'unknown' else 'rejected' end,
         method = input.method, subscriber_uid = input.uid, reason = input.reason, updated_at = now()
       from input
       where injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.contact_id = input.contact_id and injections.instance_id = ${page.instanceId} and injections.list_id = input.list_id
-        and injections.state in ('pending', 'sending', 'unknown')
+        and injections.state in ('pending', 'sending', 'unknown') and injections.attempt = input.attempt
       returning input.*),
     moved as (
       update contacts set
         -- An order not to mail that came while the call was under way stays.
         status = case when ledger.reason in ('unsubscribed', 'blacklisted') and ledger.outcome = 'suppressed' then ledger.reason
-          when ledger.outcome = 'injected' and contacts.status = 'validated' then 'injected' else contacts.status end,
-        status_changed_at = case when ledger.outcome = 'rejected' then contacts.status_changed_at else now() end,
+          when ledger.outcome = 'injected' and ledger.is_primary and contacts.status = 'validated' then 'injected' else contacts.status end,
+        status_changed_at = case when ledger.outcome = 'suppressed' or (ledger.outcome = 'injected' and ledger.is_primary) then now() else contacts.status_changed_at end,
         mailwizz_subscriber_uid = case when ledger.is_primary then coalesce(ledger.uid, contacts.mailwizz_subscriber_uid) else contacts.mailwizz_subscriber_uid end,
-        injected_at = case when ledger.outcome = 'injected' then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
+        injected_at = case when ledger.outcome = 'injected' and ledger.is_primary then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
         injection_result = case when not ledger.is_primary then contacts.injection_result when ledger.outcome = 'injected'
           then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success'))
           else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,

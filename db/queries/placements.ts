@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome } from '../../src/domain/injection';
 import { quietPeriodMs } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
+import type { RowKey } from './ingest';
 import { type ClaimedContact, type ClaimRow, recordInjections, toOutgoing } from './injections';
 
 export type SightingRow = {
@@ -17,14 +18,14 @@ export type SightingRow = {
 };
 
 /** Rows that repeated a known contact, by pages of delivery order: their source may send the contact to another client. */
-export async function findSightings(db: DbHandle, page: { batchIds: number[]; afterBatchId: number; afterRow: number; limit: number }): Promise<SightingRow[]> {
+export async function findSightings(db: DbHandle, page: { batchIds: number[]; after: RowKey; limit: number }): Promise<SightingRow[]> {
   const found = await db.execute<SightingRow>(sql`
     with rows as (
       select batch_id, row_number, payload, contact_id from batch_rows
-      where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'duplicate' and (batch_id, row_number) > (${page.afterBatchId}, ${page.afterRow})
+      where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'duplicate' and (batch_id, row_number) > (${page.after.batchId}, ${page.after.row})
       order by batch_id, row_number limit ${page.limit})
     select rows.batch_id, rows.row_number, rows.payload, rows.contact_id, batches.source_id, contacts.category, contacts.mailwizz_instance instance_id
-    from rows join import_batches batches on batches.id = rows.batch_id join contacts on contacts.id = rows.contact_id
+    from rows join import_batches batches on batches.id = rows.batch_id and batches.id = any(${sql.param(page.batchIds)}) join contacts on contacts.id = rows.contact_id
     where contacts.deleted_at is null order by rows.batch_id, rows.row_number`);
   return found.rows;
 }
@@ -81,12 +82,14 @@ export async function claimPlacements(db: Db, claim: PlacementClaim): Promise<{ 
       with taken as (
         update injections set state = 'sending', attempt = attempt + 1, claimed_at = ${claim.now.toISOString()}, updated_at = now()
         where id = any(${sql.param(ids)}::bigint[]) and state = 'pending'
-          and exists (select from contacts where contacts.id = injections.contact_id and contacts.status in ('validated', 'injected'))
-        returning id, claimed_at)
-      select injections.contact_id, injections.list_id, case when taken.id is null then injections.state else 'sending' end state, taken.id is not null mine,
+          -- The look for orders once more: one may have come since the statement before.
+          and exists (select from contacts where contacts.id = injections.contact_id and contacts.status in ('validated', 'injected') and contacts.deleted_at is null
+            and not exists (select from suppressions where suppressions.email_hash = contacts.email_hash))
+        returning id, attempt, claimed_at)
+      select injections.contact_id, injections.list_id, case when taken.id is null then injections.state else 'sending' end state, coalesce(taken.attempt, injections.attempt) attempt, taken.id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, coalesce(batches.source_id, contacts.source_id) source_id, category, tags, country_code, language
-      from injections join contacts on contacts.id = injections.contact_id left join import_batches batches on batches.id = injections.batch_id left join taken on taken.id = injections.id
+      from injections join contacts on contacts.id = injections.contact_id left join import_batches batches on batches.id = injections.batch_id and batches.id in (select batch_id from injections asked where asked.id = any(${sql.param(ids)}::bigint[])) left join taken on taken.id = injections.id
       where injections.id = any(${sql.param(ids)}::bigint[]) order by injections.id`);
     const quiet = claim.now.getTime() - quietPeriodMs;
     return {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/activity';
 import type { Activities } from '../../src/activities';
 import { type BatchCounts, batchMessages, noCounts, pagesPerRun } from '../../src/domain/batch';
 import type * as workflows from '../../src/workflows';
@@ -15,7 +16,7 @@ function batchOf(pages: number, counts: Partial<BatchCounts> = {}) {
   const total = { ...noCounts, received: pages, accepted: pages, ...counts };
   const none = async () => undefined;
   return {
-    openRun: jest.fn(none),
+    openRun: jest.fn(async ({ batchIds }: { batchIds: number[] }) => ({ batchIds })),
     ingestRows: jest.fn(none),
     dedupeRows: jest.fn(async () => total),
     nextPages: jest.fn(async ({ afterContactId, limit }: { afterContactId: number; limit: number }) =>
@@ -25,6 +26,7 @@ function batchOf(pages: number, counts: Partial<BatchCounts> = {}) {
     enrichPage: jest.fn(none),
     routePage: jest.fn(async () => ({ instanceIds: ['client-1'] })),
     injectPage: jest.fn(none),
+    deferInstance: jest.fn(none),
     nextDue: jest.fn(none),
     countBatch: jest.fn(async () => total),
     closeBatch: jest.fn(async () => total),
@@ -95,4 +97,27 @@ test('placements at other clients are looked for when, and only when, known cont
   const withDuplicates = batchOf(0, { duplicates: 1 });
   await run(withDuplicates);
   expect(withDuplicates.injectPlacements.mock.calls).toEqual([[{ batchIds: [1], instanceId: 'client-2' }]]);
+}, 60_000);
+
+test('an instance in trouble holds nobody else: its contacts are put off and those of the others arrive', async () => {
+  const activities = batchOf(2);
+  activities.routePage.mockImplementation(async () => ({ instanceIds: ['client-1', 'client-2'] }));
+  const injectPage = jest.fn(async ({ instanceId }: { instanceId: string }) => {
+    if (instanceId === 'client-1') throw ApplicationFailure.nonRetryable('the secret does not open', 'contract');
+  });
+  await run({ ...activities, injectPage });
+  const instancesOf = (calls: unknown[][]) => calls.map(([page]) => (page as { instanceId: string }).instanceId);
+  expect(instancesOf(activities.deferInstance.mock.calls)).toEqual(['client-1', 'client-1']);
+  expect(instancesOf(injectPage.mock.calls).filter((id) => id === 'client-2')).toHaveLength(2);
+}, 60_000);
+
+test('a batch that another run has opened is left to that run, and its counts are not guessed', async () => {
+  const activities = { ...batchOf(1), openRun: async () => ({ batchIds: [] }) };
+  await bench.serve(activities, async (taskQueue) => {
+    const handle = await bench.client.workflow.start<typeof workflows.contactBatch>('contactBatch', { workflowId: `batch:test-${randomBytes(4).toString('hex')}`, taskQueue, args: [{ batchIds: [1] }] });
+    await expect(handle.executeUpdate(batchMessages.ingestDone)).rejects.toThrow();
+    await handle.result();
+  });
+  expect(activities.ingestRows).not.toHaveBeenCalled();
+  expect(activities.closeBatch).not.toHaveBeenCalled();
 }, 60_000);

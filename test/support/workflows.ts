@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities';
+import { verificationQueue } from '../../src/domain/batch';
 import { instanceQueue } from '../../src/domain/injection';
 import { bundleWorkflows } from '../../src/workflow-bundle';
 
@@ -25,7 +26,8 @@ export async function openWorkflowBench(): Promise<WorkflowBench> {
     async serve(activities, work, instanceIds = []) {
       const taskQueue = `test-${randomBytes(4).toString('hex')}`;
       const main = await Worker.create({ connection, taskQueue, workflowBundle, activities });
-      const others = await Promise.all(instanceIds.map((id) => Worker.create({ connection, taskQueue: instanceQueue(taskQueue, id), activities })));
+      const queues = [verificationQueue(taskQueue), ...instanceIds.map((id) => instanceQueue(taskQueue, id))];
+      const others = await Promise.all(queues.map((queue) => Worker.create({ connection, taskQueue: queue, activities })));
       const running = [main, ...others].map((worker) => worker.run());
       try {
         return await work(taskQueue);
