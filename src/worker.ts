@@ -61,7 +61,7 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     activities: verifying,
     maxConcurrentActivityTaskExecutions: verificationsAtOnce,
   });
-  const injection: Pick<Activities, 'injectPage' | 'injectPlacements' | 'syncLists'> = activities;
+  const injection: Pick<Activities, 'injectPage' | 'injectPlacements' | 'syncLists' | 'openReconciliations' | 'reconcileList'> = activities;
   const running = new Map<string, { worker: Worker; done: Promise<void> }>();
   const crash = withReject();
   const run = (name: string, worker: Worker) => running.set(name, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });

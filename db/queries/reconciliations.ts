@@ -26,7 +26,7 @@ export async function getReconciliation(db: DbReader, id: number): Promise<Recon
 
 /** A subscriber as MailWizz has it, under the hash of its address. `doubled`: the page holds the address more than once. */
 export type SeenSubscriber = { email_hash: string; uid: string; status: string; doubled: boolean };
-export type SeenPage = { comparison: Reconciliation; seen: SeenSubscriber[]; unreadable: number; next: string | null; now: Date };
+export type SeenPage = { comparison: Reconciliation; seen: SeenSubscriber[]; unreadable: number; next: string; now: Date };
 
 /**
  * Compares one page of a list with the ledger. What is certain is repaired: an open entry that is there is injected, a changed uid is taken over, a
@@ -36,7 +36,7 @@ export async function recordSeenPage(db: Db, { comparison, seen, unreadable, nex
   const { id, instanceId, listId, startedAt } = comparison;
   await db.transaction(async (tx) => {
     const { rowCount } = await tx.execute(sql`
-      update reconciliations set cursor = ${next ?? 'end'} where id = ${id} and finished_at is null and cursor is not distinct from ${comparison.cursor}`);
+      update reconciliations set cursor = ${next} where id = ${id} and finished_at is null and cursor is not distinct from ${comparison.cursor}`);
     if (rowCount !== 1) return;
     const quiet = new Date(now.getTime() - quietPeriodMs).toISOString();
     await tx.execute(sql`

@@ -4,6 +4,7 @@ import { createEnrichmentActivities } from './enrichment';
 import { createInjectionActivities } from './injection';
 import { createMaintenanceActivities } from './maintenance';
 import { createPlacementActivities } from './placements';
+import { createReconciliationActivities } from './reconciliation';
 import { createRoutingActivities } from './routing';
 import { createVerificationActivities } from './verification';
 
@@ -14,6 +15,7 @@ export const createActivities = (deps: Deps) => ({
   ...createRoutingActivities(deps),
   ...createInjectionActivities(deps),
   ...createPlacementActivities(deps),
+  ...createReconciliationActivities(deps),
   ...createMaintenanceActivities(deps),
 });
 export type Activities = ReturnType<typeof createActivities>;

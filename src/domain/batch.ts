@@ -91,6 +91,7 @@ export const verificationQueue = (taskQueue: string) => `${taskQueue}:verificati
 
 export type SweepKind = 'validation' | 'injection' | 'statistics';
 export const sweepWorkflowId = (kind: SweepKind) => `sweep:${kind}`;
+export const reconcileWorkflowId = (instanceId?: string) => (instanceId === undefined ? 'reconcile' : `reconcile:${instanceId}`);
 
 /** Everything of a batch must be somewhere: what is neither counted nor open would be lost. */
 export const waitingOf = (counts: Omit<BatchCounts, 'waiting'>) =>

@@ -31,6 +31,16 @@ export const injectionAt = (instanceId: string) =>
     retry: { initialInterval: '1s', maximumInterval: '1 minute' },
   });
 
+/** A list of a million is read in a quarter of an hour; on the queue of its instance, beside the injections. */
+export const reconciliationAt = (instanceId: string) =>
+  proxyActivities<Activities>({
+    taskQueue: instanceQueue(workflowInfo().taskQueue, instanceId),
+    startToCloseTimeout: '1 hour',
+    heartbeatTimeout: '15 seconds',
+    scheduleToCloseTimeout: '3 hours',
+    retry: { initialInterval: '5s', maximumInterval: '5 minutes' },
+  });
+
 export const maintenance = proxyActivities<Activities>({
   startToCloseTimeout: '30 minutes',
   heartbeatTimeout: '15 seconds',

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { makeApiKey } from '../../src/api/keys';
 import { sandboxInfo } from './sandbox';
@@ -24,7 +25,7 @@ const freePort = () =>
   });
 
 /** Real api and worker processes against one database, with short waits. */
-export async function startEngine(databaseUrl: string, { temporal = process.env['TEST_TEMPORAL_ADDRESS'] ?? '', env = {} }: { temporal?: string; env?: Record<string, string> } = {}): Promise<Engine> {
+export async function startEngine(databaseUrl: string, { temporal = process.env['TEST_TEMPORAL_ADDRESS'] ?? '', env = {}, logFile }: { temporal?: string; env?: Record<string, string>; logFile?: string } = {}): Promise<Engine> {
   const port = await freePort();
   const adminKey = makeApiKey('adm').text;
   const settings = {
@@ -52,7 +53,7 @@ export async function startEngine(databaseUrl: string, { temporal = process.env[
   return { url, call, kill, start, stop: async () => void (await Promise.all([kill('worker'), kill('api')])) };
 
   async function start(part: Part): Promise<void> {
-    parts.set(part, spawn(process.execPath, ['bin/email-engine.cjs', part], { env: settings, stdio: ['ignore', 'ignore', 'inherit'] }));
+    parts.set(part, spawn(process.execPath, ['bin/email-engine.cjs', part], { env: settings, stdio: ['ignore', 'ignore', logFile === undefined ? 'inherit' : openSync(logFile, 'a')] }));
     if (part === 'api') await until(async () => (await fetch(`${url}/healthz`)).ok, 'the api');
   }
 
