@@ -1,4 +1,5 @@
-import { lookup } from 'node:dns/promises';
+import { lookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { EngineError } from '../../domain/errors';
 
@@ -7,15 +8,47 @@ export function isPublicAddress(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 }
 
-/** The address to connect to: every address of the name is checked, and the checked one is used, so that a second answer cannot differ. */
-export async function resolveGuarded(host: string, allowPrivate: boolean): Promise<string> {
-  const bare = host.replace(/^\[|\]$/g, '');
-  // In plain form: what we checked must not be read as another address further down (`0177.0.0.1`, `2130706433`).
-  const found = ipaddr.isValid(bare) ? [{ address: ipaddr.process(bare).toString() }] : await lookup(bare, { all: true });
-  const first = found[0];
-  if (!first) throw new EngineError('unavailable', 'the host has no address');
-  if (!allowPrivate && found.some(({ address }) => !isPublicAddress(address))) {
-    throw new EngineError('refused', 'the host lies in a private network and the instance is not allowed one');
+export type Guard = ReturnType<typeof createGuard>;
+
+/** What a socket needs to reach public hosts only. Both halves are needed: `lookup` is never called for an address written as such. */
+export function createGuard({ allowPrivate, timeoutMs }: { allowPrivate: boolean; timeoutMs: number }) {
+  return {
+    /** Throws for an address in a private network; names are left to `lookup`. */
+    check(host: string): void {
+      if (isIP(toBareHost(host)) !== 0) demandAllowed([toBareHost(host)]);
+    },
+    /** Every address of the name is checked, and the socket connects to one of those checked: a second answer cannot differ. */
+    lookup: ((host, options, callback) => {
+      let done = false;
+      const finish = (error: NodeJS.ErrnoException | null, found: { address: string; family: number }[]) => {
+        if (done) return;
+        done = true;
+        clearTimeout(timer);
+        if (error || !found[0]) return callback(error ?? withCode('ENOTFOUND'), '', 0);
+        if (options.all) callback(null, found);
+        else callback(null, found[0].address, found[0].family);
+      };
+      // The system's resolver knows no limit of ours.
+      const timer = setTimeout(() => finish(withCode('EDNSTIMEOUT'), []), timeoutMs);
+      lookup(host, { all: true, verbatim: true }, (error, found) => {
+        try {
+          if (!error) demandAllowed(found.map(({ address }) => address));
+          finish(error, found);
+        } catch (refusal) {
+          finish(refusal instanceof Error ? refusal : withCode('EREFUSED'), []);
+        }
+      });
+    }) satisfies LookupFunction,
+  };
+
+  function demandAllowed(addresses: string[]): void {
+    if (!allowPrivate && !addresses.every(isPublicAddress)) {
+      throw new EngineError('refused', 'the host lies in a private network and the instance is not allowed one');
+    }
   }
-  return first.address;
 }
+
+/** As sockets want it: an IPv6 address without the brackets of a URL. */
+export const toBareHost = (host: string) => host.replace(/^\[|\]$/g, '');
+
+const withCode = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code });
