@@ -38,14 +38,20 @@ export function toAnswer(status: number, headers: Record<string, string | string
   if (status === 429) return { kind: 'limited', reason: 'rate_limited', retryAfterMs: wait ?? usualRestMs };
   const read = readBody(text);
   const denial = 'body' in read && status >= 400 ? denials.find(([words]) => words.test(textOf(read.body)))?.[1] : undefined;
-  if (denial !== undefined || status === 401 || (status === 403 && 'body' in read)) return { kind: 'refused', reason: denial ?? `http_${status}` };
+  if (denial !== undefined || status === 401 || (status === 403 && 'body' in read))
+    return { kind: 'refused', reason: denial ?? `http_${status}` };
   if (status >= 500 || status < 200 || (status >= 300 && status < 400)) return toUnknown(`http_${status}`, wait);
-  if ('foreign' in read) return toUnknown(status < 300 ? read.foreign : `foreign_${status}`, wait ?? (status === 403 ? usualRestMs : undefined));
+  if ('foreign' in read)
+    return toUnknown(status < 300 ? read.foreign : `foreign_${status}`, wait ?? (status === 403 ? usualRestMs : undefined));
   const theirClockMs = Date.parse(String(headers['date']));
   return { kind: 'answer', status, body: read.body, ...(!Number.isNaN(theirClockMs) && { theirClockMs }) };
 }
 
-const toUnknown = (reason: string, retryAfterMs: number | undefined): ApiAnswer => ({ kind: 'unknown', reason, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+const toUnknown = (reason: string, retryAfterMs: number | undefined): ApiAnswer => ({
+  kind: 'unknown',
+  reason,
+  ...(retryAfterMs !== undefined && { retryAfterMs }),
+});
 
 /** Theirs, or a word on what came instead. A PHP warning before good JSON is foreign, too: what else it left out nobody knows. */
 function readBody(text: string): { body: unknown } | { foreign: string } {
@@ -71,7 +77,9 @@ function parseJson(text: string): unknown {
 function toRestMs(retryAfter: string | string[] | undefined, date: string | string[] | undefined): number | undefined {
   if (typeof retryAfter !== 'string') return undefined;
   const theirNow = Date.parse(String(date));
-  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - (Number.isNaN(theirNow) ? Date.now() : theirNow);
+  const ms = /^\d+$/.test(retryAfter)
+    ? Number(retryAfter) * 1_000
+    : Date.parse(retryAfter) - (Number.isNaN(theirNow) ? Date.now() : theirNow);
   return Number.isNaN(ms) ? usualRestMs : Math.min(longestRestMs, Math.max(1_000, ms));
 }
 

@@ -23,19 +23,21 @@ export const callsAtOnce = 4;
 export function createApiClient({ apiUrl, apiKey, allowPrivateNetwork, timeouts = defaults }: ApiSettings): ApiClient {
   const base = toBase(apiUrl);
   const guard = createGuard({ allowPrivate: allowPrivateNetwork, timeoutMs: timeouts.connectMs });
-  const connector = buildConnector({ timeout: timeouts.connectMs, lookup: guard.lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 1_000 });
+  const connector = buildConnector({
+    timeout: timeouts.connectMs,
+    lookup: guard.lookup,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: 1_000,
+  });
   const pool = new Pool(base.origin, {
     connections: callsAtOnce,
     headersTimeout: timeouts.firstByteMs,
     bodyTimeout: timeouts.firstByteMs,
     maxResponseSize: bodyLimit,
     connect: (options, callback) => {
-      try {
-        guard.check(options.hostname);
-        connector(options, (...[error, socket]) => (error ? callback(markNotConnected(error), null) : callback(null, socket)));
-      } catch (error) {
-        callback(markNotConnected(error), null);
-      }
+      const refusal = guard.check(options.hostname);
+      if (refusal) return callback(markNotConnected(refusal), null);
+      connector(options, (...[error, socket]) => (error ? callback(markNotConnected(error), null) : callback(null, socket)));
     },
   });
 
@@ -61,7 +63,7 @@ export function createApiClient({ apiUrl, apiKey, allowPrivateNetwork, timeouts 
       });
       return toAnswer(answer.statusCode, answer.headers, await answer.body.text());
     } catch (error) {
-      if (error instanceof Error && notConnected.has(error)) return { kind: 'nothing', reason: toReason(error, 'not_connected') };
+      if (wasNotConnected(error)) return { kind: 'nothing', reason: toReason(error, 'not_connected') };
       if (signal?.aborted) return { kind: 'unknown', reason: 'cancelled' };
       return { kind: 'unknown', reason: isTimeout(error) ? 'timeout' : 'cut' };
     }
@@ -70,18 +72,20 @@ export function createApiClient({ apiUrl, apiKey, allowPrivateNetwork, timeouts 
 
 function toBase(apiUrl: string): { origin: string; path: string } {
   const url = URL.canParse(apiUrl) ? new URL(apiUrl) : undefined;
-  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') throw new EngineError('invalid', 'the api_url of the instance is not an http address');
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    throw new EngineError('invalid', 'the api_url of the instance is not an http address');
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') };
 }
 
 /** Marked where the connection is made: a code alone does not tell (EHOSTUNREACH also ends connections that have carried a request). */
-const notConnected = new WeakSet<Error>();
-function markNotConnected(error: unknown): Error {
-  const marked = error instanceof Error ? error : new Error('not connected');
-  notConnected.add(marked);
-  return marked;
+const notConnected = new WeakSet<object>();
+const wasNotConnected = (error: unknown) => typeof error === 'object' && error !== null && notConnected.has(error);
+function markNotConnected(error: Error): Error {
+  notConnected.add(error);
+  return error;
 }
 
 /** By name: what AbortSignal throws is a DOMException, an Error only by its looks. */
 const isTimeout = (error: unknown) =>
-  (typeof error === 'object' && error !== null && 'name' in error && error.name === 'TimeoutError') || /_(headers|body)_timeout$/.test(codeOf(error));
+  (typeof error === 'object' && error !== null && 'name' in error && error.name === 'TimeoutError') ||
+  /_(headers|body)_timeout$/.test(codeOf(error));

@@ -57,10 +57,18 @@ const pageShape = z.object({
   }),
 });
 
-export async function askPage<T>(api: Api, asked: PageAsked & { path: string; query?: Form }, shape: z.ZodType<T>): Promise<Called<Page<T>>> {
-  const { page = 1, perPage = usualPerPage } = asked;
-  const query = toQuery({ ...asked.query, page, per_page: perPage });
-  const called = await ask(api, { method: 'GET', path: `${asked.path}${query}`, signal: asked.signal }, pageShape);
+export function askPage<T>(api: Api, asked: PageAsked & { path: string; query?: Form }, shape: z.ZodType<T>): Promise<Called<Page<T>>> {
+  const { path, page = 1, perPage = usualPerPage, query, signal } = asked;
+  return askRecords(api, { path: `${path}${toQuery({ ...query, page, per_page: perPage })}`, page, signal }, shape);
+}
+
+/** The records of a listing, whatever their number; some listings know no pages. */
+export async function askRecords<T>(
+  api: Api,
+  { path, page = 1, signal }: { path: string; page?: number; signal?: AbortSignal | undefined },
+  shape: z.ZodType<T>,
+): Promise<Called<Page<T>>> {
+  const called = await ask(api, { method: 'GET', path, signal }, pageShape);
   if (called.kind !== 'done') return called;
   const { records, count: total, next_page: next } = called.value.data;
   const read = records.map((record) => shape.safeParse(record));

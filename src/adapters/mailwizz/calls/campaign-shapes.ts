@@ -36,7 +36,12 @@ export type CampaignChange = Partial<Omit<NewCampaign, 'listUid'>>;
 const row = { campaign_id: maybeNumber, name: z.string(), status: z.string() };
 export const campaignRow = z
   .looseObject({ campaign_uid: uid, ...row })
-  .transform((found): CampaignRow => ({ campaignUid: found.campaign_uid, campaignId: found.campaign_id, name: found.name, status: found.status }));
+  .transform((found): CampaignRow => ({
+    campaignUid: found.campaign_uid,
+    campaignId: found.campaign_id,
+    name: found.name,
+    status: found.status,
+  }));
 
 /** List and segment are maps, or `[]` when there is none. Dates here are written for people, in the reader's language: they are left alone. */
 const named = <K extends string>(key: K) =>
@@ -65,22 +70,24 @@ export type CampaignStats = {
   rates: Map<string, number>;
 };
 
-export const campaignStats = z.looseObject({ campaign_status: maybeText, subscribers_count: id, processed_count: id }).transform((found): CampaignStats => {
-  const of = (ending: string, read: (value: unknown) => number | undefined) =>
-    new Map(
-      Object.entries(found).flatMap(([key, value]): [string, number][] => {
-        const number = key.endsWith(ending) ? read(value) : undefined;
-        return number === undefined ? [] : [[key.slice(0, -ending.length), number]];
-      }),
-    );
-  return {
-    status: found.campaign_status,
-    subscribers: found.subscribers_count,
-    processed: found.processed_count,
-    counts: of('_count', (value) => maybeNumber.parse(value)),
-    rates: of('_rate', (value) => maybeRate.parse(value)),
-  };
-});
+export const campaignStats = z
+  .looseObject({ campaign_status: maybeText, subscribers_count: id, processed_count: id })
+  .transform((found): CampaignStats => {
+    const of = (ending: string, read: (value: unknown) => number | undefined) =>
+      new Map(
+        Object.entries(found).flatMap(([key, value]): [string, number][] => {
+          const number = key.endsWith(ending) ? read(value) : undefined;
+          return number === undefined ? [] : [[key.slice(0, -ending.length), number]];
+        }),
+      );
+    return {
+      status: found.campaign_status,
+      subscribers: found.subscribers_count,
+      processed: found.processed_count,
+      counts: of('_count', (value) => maybeNumber.parse(value)),
+      rates: of('_rate', (value) => maybeRate.parse(value)),
+    };
+  });
 
 export function toCampaignForm(campaign: CampaignChange & { listUid?: string; status?: 'paused' | 'draft' }): string {
   const { content } = campaign;
@@ -98,7 +105,10 @@ export function toCampaignForm(campaign: CampaignChange & { listUid?: string; st
       send_at: campaign.sendAt,
       list_uid: campaign.listUid,
       segment_uid: campaign.segmentUid,
-      options: { url_tracking: campaign.trackUrls === undefined ? undefined : campaign.trackUrls ? 'yes' : 'no', email_stats: campaign.statsEmail },
+      options: {
+        url_tracking: campaign.trackUrls === undefined ? undefined : campaign.trackUrls ? 'yes' : 'no',
+        email_stats: campaign.statsEmail,
+      },
       template,
     },
   });

@@ -28,7 +28,17 @@ export const createCampaignCalls = (api: Api) => {
   const read = async (campaignUid: string, signal?: AbortSignal): Promise<Called<Campaign>> => {
     const called = await ask(api, { method: 'GET', path: path`/campaigns/${campaignUid}`, signal }, recordIn(campaignRecord));
     if (called.kind !== 'done') return called;
-    const { campaign_id: campaignId, name, status, from_name: fromName, from_email: fromEmail, reply_to: replyTo, subject, list: listUid, segment: segmentUid } = called.value;
+    const {
+      campaign_id: campaignId,
+      name,
+      status,
+      from_name: fromName,
+      from_email: fromEmail,
+      reply_to: replyTo,
+      subject,
+      list: listUid,
+      segment: segmentUid,
+    } = called.value;
     return { kind: 'done', value: { campaignUid, campaignId, name, status, fromName, fromEmail, replyTo, subject, listUid, segmentUid } };
   };
   const readPage = (asked: PageAsked & { listUid?: string }): Promise<Called<Page<CampaignRow>>> =>
@@ -41,7 +51,8 @@ export const createCampaignCalls = (api: Api) => {
       if (found.kind !== 'done') return found;
       const { status } = found.value;
       if (paused ? status === 'paused' : running.includes(status)) return { kind: 'done', value: { status } };
-      if (paused ? !running.includes(status) : status !== 'paused') return { kind: 'rejected', status: 409, messages: new Map([['status', status]]) };
+      if (paused ? !running.includes(status) : status !== 'paused')
+        return { kind: 'rejected', status: 409, messages: new Map([['status', status]]) };
       const called = await ask(api, { method: 'PUT', path: path`/campaigns/${campaignUid}/pause-unpause` }, moved);
       if (called.kind !== 'done' || (called.value.status === 'paused') === paused) return called;
     }
@@ -73,9 +84,12 @@ export const createCampaignCalls = (api: Api) => {
     /** Only what is given changes; only before it was sent. */
     update: (campaignUid: string, change: CampaignChange): Promise<Called<undefined>> =>
       ask(api, { method: 'PUT', path: path`/campaigns/${campaignUid}`, form: toCampaignForm(change) }, nothingElse),
-    copy: (campaignUid: string): Promise<Called<{ campaignUid: string }>> => ask(api, { method: 'POST', path: path`/campaigns/${campaignUid}/copy` }, made),
-    markSent: (campaignUid: string): Promise<Called<{ status: string }>> => ask(api, { method: 'PUT', path: path`/campaigns/${campaignUid}/mark-sent` }, moved),
-    remove: (campaignUid: string): Promise<Called<undefined>> => ask(api, { method: 'DELETE', path: path`/campaigns/${campaignUid}` }, nothingElse),
+    copy: (campaignUid: string): Promise<Called<{ campaignUid: string }>> =>
+      ask(api, { method: 'POST', path: path`/campaigns/${campaignUid}/copy` }, made),
+    markSent: (campaignUid: string): Promise<Called<{ status: string }>> =>
+      ask(api, { method: 'PUT', path: path`/campaigns/${campaignUid}/mark-sent` }, moved),
+    remove: (campaignUid: string): Promise<Called<undefined>> =>
+      ask(api, { method: 'DELETE', path: path`/campaigns/${campaignUid}` }, nothingElse),
     readStats: (campaignUid: string, signal?: AbortSignal): Promise<Called<CampaignStats>> =>
       ask(api, { method: 'GET', path: path`/campaigns/${campaignUid}/stats`, signal }, recordIn(campaignStats)),
   };

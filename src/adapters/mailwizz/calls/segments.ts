@@ -20,8 +20,13 @@ const condition = z
   .transform((found): Condition => ({ fieldId: found.field_id, operatorId: found.operator_id, value: String(found.value ?? '') }));
 /** Conditions without any is `[]`; a map stands for a PHP list with holes. */
 const conditions = z.union([z.array(condition), z.record(z.string(), condition).transform((map) => Object.values(map))]);
-const segment = z
-  .looseObject({ segment_uid: uid.optional(), name: z.string(), subscribers_count: maybeNumber, operator_match: maybeText, conditions: conditions.optional() });
+const segment = z.looseObject({
+  segment_uid: uid.optional(),
+  name: z.string(),
+  subscribers_count: maybeNumber,
+  operator_match: maybeText,
+  conditions: conditions.optional(),
+});
 const operator = z
   .looseObject({ operator_id: id, slug: maybeText, name: maybeText })
   .transform((found): Operator => ({ operatorId: found.operator_id, name: found.slug ?? found.name ?? '' }));
@@ -34,7 +39,8 @@ const created = z.union([
 const segmentPagesAtMost = 200;
 
 export const createSegmentCalls = (api: Api) => ({
-  readPage: (listUid: string, asked: PageAsked): Promise<Called<Page<SegmentRow>>> => askPage(api, { ...asked, path: path`/lists/${listUid}/segments` }, row),
+  readPage: (listUid: string, asked: PageAsked): Promise<Called<Page<SegmentRow>>> =>
+    askPage(api, { ...asked, path: path`/lists/${listUid}/segments` }, row),
   /** Segments have no key of their own: who creates one looks for its name first. */
   async findByName(listUid: string, name: string, signal?: AbortSignal): Promise<Called<SegmentRow | undefined>> {
     const all = await collect((page) => askPage(api, { path: path`/lists/${listUid}/segments`, page, signal }, row), segmentPagesAtMost);
@@ -53,11 +59,16 @@ export const createSegmentCalls = (api: Api) => ({
     ask(api, { method: 'PUT', path: path`/lists/${listUid}/segments/${segmentUid}`, form: toSegmentForm(segmentMade) }, nothingElse),
   remove: (listUid: string, segmentUid: string): Promise<Called<undefined>> =>
     ask(api, { method: 'DELETE', path: path`/lists/${listUid}/segments/${segmentUid}` }, nothingElse),
-  readOperators: (signal?: AbortSignal): Promise<Called<Operator[]>> => collect((page) => askPage(api, { path: '/lists/segments/condition-operators', page, signal }, operator), 5),
+  readOperators: (signal?: AbortSignal): Promise<Called<Operator[]>> =>
+    collect((page) => askPage(api, { path: '/lists/segments/condition-operators', page, signal }, operator), 5),
   /** `absent` on installations older than 2024, which do not have this route. */
   readMembers: (listUid: string, segmentUid: string, asked: PageAsked): Promise<Called<Page<Subscriber>>> =>
     askPage(api, { ...asked, path: path`/lists/${listUid}/segments/${segmentUid}/subscribers` }, subscriberRow),
 });
 
 const toSegmentForm = ({ name, match, conditions: wanted }: NewSegment) =>
-  toForm({ name, operator_match: match, conditions: wanted.map(({ fieldId, operatorId, value }) => ({ field_id: fieldId, operator_id: operatorId, value })) });
+  toForm({
+    name,
+    operator_match: match,
+    conditions: wanted.map(({ fieldId, operatorId, value }) => ({ field_id: fieldId, operator_id: operatorId, value })),
+  });

@@ -24,10 +24,12 @@ const email = z.looseObject({ status: z.string(), subject: maybeText }).transfor
 
 /** A queue: MailWizz sends when its cron runs. Status is unsent, sent or failed. */
 export const createTransactionalCalls = (api: Api) => ({
-  create: (made: NewEmail): Promise<Called<{ emailUid: string }>> => ask(api, { method: 'POST', path: '/transactional-emails', form: toEmailForm(made) }, created),
+  create: (made: NewEmail): Promise<Called<{ emailUid: string }>> =>
+    ask(api, { method: 'POST', path: '/transactional-emails', form: toEmailForm(made) }, created),
   read: (emailUid: string, signal?: AbortSignal): Promise<Called<{ status: string; subject: string | undefined }>> =>
     ask(api, { method: 'GET', path: path`/transactional-emails/${emailUid}`, signal }, recordIn(email)),
-  remove: (emailUid: string): Promise<Called<undefined>> => ask(api, { method: 'DELETE', path: path`/transactional-emails/${emailUid}` }, nothingElse),
+  remove: (emailUid: string): Promise<Called<undefined>> =>
+    ask(api, { method: 'DELETE', path: path`/transactional-emails/${emailUid}` }, nothingElse),
 });
 
 const toEmailForm = (made: NewEmail) =>
