@@ -46,6 +46,8 @@ export default defineConfig(
   arrow(['src/schemas/**'], ['domain'], ['zod']),
   arrow(['db/**'], ['src/domain', 'domain', 'schema'], ['drizzle-orm', 'pg', 'pg-copy-streams', 'node:stream', 'node:stream/promises', 'node:path']),
   arrow(['src/adapters/**'], ['domain', 'schemas'], ['undici', 'mysql2', 'zod', 'ipaddr.js', 'node:[a-z/]+']),
+  // A folder inside an adapter also takes from that adapter, one step up.
+  arrow(['src/adapters/*/*/**'], ['domain', 'schemas'], ['undici', 'mysql2', 'zod', 'node:[a-z/]+', '\\.\\./[a-z-]+']),
   arrow(['src/activities/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/activity']),
   arrow(['src/workflows/**'], ['domain'], ['@temporalio/workflow']),
   arrow(['src/api/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/client', '@temporalio/common', 'express', 'helmet', 'zod', 'swagger-ui-dist', 'node:[a-z/]+']),

@@ -20,6 +20,8 @@ export type OutgoingContact = {
   countryCode: string | null;
   language: string | null;
   bucket: string;
+  /** When it was taken from the ledger; without it, the moment it is handed over counts. */
+  claimedAtMs?: number;
 };
 
 /**
@@ -33,8 +35,14 @@ export type InjectionOutcome =
   | { contactId: number; outcome: 'pending'; reason: string }
   | { contactId: number; outcome: 'unknown'; reason: string };
 
-/** Longer than any request of ours can live (30 s in total): after it an address that is absent was surely not stored. */
-export const quietPeriodMs = 40_000;
+/** No request for a contact starts later than this after its claim: a worker that slept meanwhile sends nothing any more. */
+export const sendWindowMs = 20_000;
+
+/** No request, and no transaction in an instance's tables, lives longer. */
+export const requestLifeMs = 30_000;
+
+/** Longer than any request of ours can be on its way after the claim: from then on an address that is absent was surely not stored. */
+export const quietPeriodMs = sendWindowMs + requestLifeMs + 10_000;
 
 /** One queue per instance: a slow MailWizz holds only its own contacts. */
 export const instanceQueue = (taskQueue: string, instanceId: string) => `${taskQueue}:instance:${instanceId}`;

@@ -1,147 +1,150 @@
-import mysql, { type PoolConnection, type QueryOptions, type RowDataPacket } from 'mysql2/promise';
 import { EngineError } from '../../domain/errors';
 import type { InjectionOutcome, OutgoingContact } from '../../domain/injection';
-import { codeOf } from './api';
-import { resolveGuarded } from './guard';
-import { toStanding } from './lookup';
+import { type Ask, createConnections, type Lent } from './connection';
+import { createListTables } from './list-tables';
+import { codeOf, toReason } from './reasons';
 import { probeSchema, type Schema } from './schema';
 import { createTables } from './tables';
-import type { FoundList, InstanceSettings } from './types';
+import type { FoundList, MysqlSettings, StandingSubscriber } from './types';
 
-type MysqlSettings = NonNullable<InstanceSettings['mysql']>;
-type Opened = { pool: mysql.Pool; schema: Schema | { problem: string }; at: number };
-/** A page that a transaction holds: few enough for one packet and a short lock. */
-const rowsPerTransaction = 200;
-const statementMs = 10_000;
+type Failed = { failed: string };
+export type DatabaseClient = ReturnType<typeof createDatabaseClient>;
+
+/** What one transaction holds: few enough for a short lock, many enough that its few statements do not count. */
+const rowsPerTransaction = 500;
+/** No COMMIT is sent later than this after its transaction began: with the last statement it stays below the life of a request. */
+const transactionMs = 15_000;
+/** A deadlock, a uid that is taken and a connection that had died while idle heal at once. */
+const triesPerPage = 3;
+const healsAtOnce = new Set(['er_lock_deadlock', 'er_dup_entry', 'protocol_connection_lost', 'econnreset', 'epipe']);
+/** The server's word that a COMMIT did not happen: after any other trouble with it nobody knows. */
+const surelyRolledBack = new Set([
+  'er_lock_deadlock',
+  'er_lock_wait_timeout',
+  'er_option_prevents_statement',
+  'er_cant_execute_in_read_only_transaction',
+]);
+/** The tables are no longer those that were probed. */
+const schemaHasMoved =
+  /^er_(no_such_table|bad_field_error|no_default_for_field|data_too_long|truncated_wrong_value_for_field|tableaccess_denied_error|columnaccess_denied_error)$/;
 /** An operator may have repaired what we refused. */
 const problemAgeMs = 60_000;
-/** Strict: a value that does not fit is an error, never cut. Set whole, as NO_BACKSLASH_ESCAPES would open our quoting. */
-const session = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 8";
-
-export type DatabaseClient = ReturnType<typeof createDatabaseClient>;
 
 /**
  * The way in when the API is down (mailwizz.md 5.3). Duties: a schema that we know, one lock per list, the blacklists, one subscriber row and one value
  * per field, nothing cut. Answers `failed` when surely nothing was written.
  */
-export function createDatabaseClient(settings: MysqlSettings, allowPrivateNetwork: boolean) {
-  let opened: Promise<Opened> | undefined;
+export function createDatabaseClient(
+  settings: MysqlSettings,
+  { allowPrivateNetwork, now }: { allowPrivateNetwork: boolean; now: () => number },
+) {
+  const connections = createConnections(settings, allowPrivateNetwork);
+  let probed: { schema: Schema | { problem: string }; at: number } | undefined;
 
-  return { addSubscribers, lookUp, lists, close };
+  return { addSubscribers, settle, lists, countSubscribers, readSubscribers, close: () => connections.close() };
 
-  async function addSubscribers(listId: number, contacts: OutgoingContact[]): Promise<InjectionOutcome[] | { failed: string }> {
-    const ready = await open();
-    if ('failed' in ready) return ready;
+  /** Page after page, each in one transaction, none begun after `untilMs`. */
+  function addSubscribers(listId: number, contacts: OutgoingContact[], untilMs: number): Promise<InjectionOutcome[] | Failed> {
+    return inPages(contacts, untilMs, (ask, schema, page) => {
+      if (schema.cannotWrite !== undefined) throw new EngineError('contract', schema.cannotWrite);
+      return createTables(ask, schema).write(listId, page);
+    });
+  }
+
+  /** Settles open contacts by what the tables hold: how they stand, or absent. */
+  function settle(listId: number, contacts: OutgoingContact[], untilMs: number): Promise<InjectionOutcome[] | Failed> {
+    return inPages(contacts, untilMs, (ask, schema, page) => createTables(ask, schema).settle(listId, page));
+  }
+
+  type Work = (ask: Ask, schema: Schema, page: OutgoingContact[]) => Promise<InjectionOutcome[]>;
+
+  async function inPages(contacts: OutgoingContact[], untilMs: number, work: Work): Promise<InjectionOutcome[] | Failed> {
     const outcomes: InjectionOutcome[] = [];
     for (let from = 0; from < contacts.length; from += rowsPerTransaction) {
-      const result = await addPage(ready, listId, contacts.slice(from, from + rowsPerTransaction));
+      const page = contacts.slice(from, from + rowsPerTransaction);
+      const result = now() >= untilMs ? { failed: 'window_over' } : await inTransaction(page, work);
       // What is behind the failure has not been tried: it waits like the failed page.
-      if ('failed' in result) return from === 0 ? result : [...outcomes, ...contacts.slice(from).map((contact) => toPending(contact, `mysql ${result.failed}`))];
+      if ('failed' in result)
+        return from === 0 ? result : [...outcomes, ...contacts.slice(from).map((contact) => toPending(contact, `mysql ${result.failed}`))];
       outcomes.push(...result);
     }
     return outcomes;
   }
 
-  async function addPage({ pool, schema }: { pool: mysql.Pool; schema: Schema }, listId: number, contacts: OutgoingContact[]): Promise<InjectionOutcome[] | { failed: string }> {
-    let connection: PoolConnection | undefined;
-    let committing = false;
-    try {
-      connection = await pool.getConnection();
-      const ask = toAsk(connection);
-      await ask(session);
-      await ask('START TRANSACTION');
-      const outcomes = await createTables(ask, settings.tablePrefix, schema).write(listId, contacts);
-      committing = true;
-      await ask('COMMIT');
-      connection.release();
-      return outcomes;
-    } catch (error) {
-      // Closed, not given back: the server then rolls back whatever the connection still held.
-      connection?.destroy();
-      // The word of a lost COMMIT is not known: only a look-up tells.
-      return committing ? contacts.map((contact) => ({ contactId: contact.contactId, outcome: 'unknown', reason: 'mysql_commit_cut' })) : { failed: toReason(error) };
-    }
-  }
-
-  /** Settles open contacts by what the tables hold: there, or absent. */
-  async function lookUp(listId: number, contacts: OutgoingContact[]): Promise<InjectionOutcome[] | { failed: string }> {
-    const ready = await open();
-    if ('failed' in ready) return ready;
-    try {
-      const outcomes: InjectionOutcome[] = [];
-      for (let from = 0; from < contacts.length; from += rowsPerTransaction) {
-        const page = contacts.slice(from, from + rowsPerTransaction);
-        const found = await tablesOf(ready).findSubscribers(listId, page.map((contact) => contact.email));
-        for (const { contactId, email } of page) {
-          const there = found.get(email.toLowerCase());
-          outcomes.push(there ? toStanding(contactId, { ...there, method: 'mysql' }) : { contactId, outcome: 'pending', reason: 'absent' });
-        }
+  async function inTransaction(page: OutgoingContact[], work: Work): Promise<InjectionOutcome[] | Failed> {
+    const started = now();
+    for (let tries = 1; ; tries += 1) {
+      let lent: Lent | undefined;
+      let committing = false;
+      try {
+        lent = await connections.lend();
+        const schema = await demandSchema(lent.ask);
+        await lent.ask('START TRANSACTION');
+        const outcomes = await work(lent.ask, schema, page);
+        if (now() - started >= transactionMs) throw new EngineError('unavailable', 'transaction_too_slow');
+        committing = true;
+        await lent.ask('COMMIT');
+        lent.release();
+        return outcomes;
+      } catch (error) {
+        lent?.destroy();
+        if (committing && !surelyRolledBack.has(codeOf(error)))
+          return page.map(({ contactId }) => ({ contactId, outcome: 'unknown', reason: 'mysql_commit_cut' }));
+        if (schemaHasMoved.test(codeOf(error))) probed = undefined;
+        const again = healsAtOnce.has(codeOf(error)) && tries < triesPerPage && now() - started < transactionMs / 2;
+        if (!again) return { failed: toFailedReason(error) };
       }
-      return outcomes;
-    } catch (error) {
-      return { failed: toReason(error) };
     }
   }
 
   /** Throws `unavailable` when the tables cannot be read: no lists and not knowing are two things. */
   async function lists(): Promise<FoundList[]> {
-    const ready = await open();
-    if ('failed' in ready) throw new EngineError('unavailable', `MySQL of the instance: ${ready.failed}`);
+    const found = await reading((ask, schema) => createListTables(ask, schema).lists());
+    if ('failed' in found) throw new EngineError('unavailable', `MySQL of the instance: ${found.failed}`);
+    return found;
+  }
+
+  /** By list number; undefined when counting takes too long. */
+  async function countSubscribers(): Promise<Map<number, number> | undefined> {
+    const counted = await reading((ask, schema) => createListTables(ask, schema).countSubscribers());
+    return 'failed' in counted ? undefined : counted;
+  }
+
+  function readSubscribers(
+    listId: number,
+    page: { afterId: number; limit: number },
+  ): Promise<{ subscribers: StandingSubscriber[]; throughId: number | undefined } | Failed> {
+    return reading((ask, schema) => createListTables(ask, schema).readSubscribers(listId, page));
+  }
+
+  async function reading<T extends object>(read: (ask: Ask, schema: Schema) => Promise<T>): Promise<T | Failed> {
+    let lent: Lent | undefined;
     try {
-      return await tablesOf(ready).lists();
+      lent = await connections.lend();
+      const found = await read(lent.ask, await demandSchema(lent.ask));
+      lent.release();
+      return found;
     } catch (error) {
-      throw new EngineError('unavailable', `MySQL of the instance: ${toReason(error)}`);
+      lent?.destroy();
+      return { failed: toFailedReason(error) };
     }
   }
 
-  function tablesOf({ pool, schema }: { pool: mysql.Pool; schema: Schema }) {
-    return createTables(toAsk(pool), settings.tablePrefix, schema);
-  }
-
-  /** Connects once and looks at the schema before anything is written; a failed try is forgotten, so that the next may work. */
-  async function open(): Promise<{ pool: mysql.Pool; schema: Schema } | { failed: string }> {
-    const trying = (opened ??= connect());
-    try {
-      const { pool, schema, at } = await trying;
-      if (!('problem' in schema)) return { pool, schema };
-      if (opened === trying && performance.now() - at > problemAgeMs) {
-        opened = undefined;
-        await pool.end();
-      }
-      return { failed: schema.problem };
-    } catch (error) {
-      if (opened === trying) opened = undefined;
-      return { failed: toReason(error) };
-    }
-  }
-
-  async function connect(): Promise<Opened> {
-    const { host, port, database, user, password, tablePrefix } = settings;
-    const pool = mysql.createPool({
-      ...{ host: await resolveGuarded(host, allowPrivateNetwork), port, database, user, password },
-      ...{ connectionLimit: 4, connectTimeout: 5_000, charset: 'utf8mb4_general_ci', multipleStatements: false, stringifyObjects: true },
-    });
-    try {
-      const schema = /^[A-Za-z0-9_]{0,31}$/.test(tablePrefix) ? await probeSchema(toAsk(pool), settings) : { problem: 'schema_prefix_not_a_word' };
-      return { pool, schema, at: performance.now() };
-    } catch (error) {
-      await pool.end();
-      throw error;
-    }
-  }
-
-  async function close(): Promise<void> {
-    const ready = await opened?.catch(() => undefined);
-    await ready?.pool.end();
+  /** Looked at before the first statement, and again when the tables turn out to be others. Reads are refused as well: who reads a layout that is not ours reads lies. */
+  async function demandSchema(ask: Ask): Promise<Schema> {
+    const troubled = probed && ('problem' in probed.schema || probed.schema.cannotWrite !== undefined);
+    if (!probed || (troubled && performance.now() - probed.at > problemAgeMs))
+      probed = { schema: await probeSchema(ask, settings), at: performance.now() };
+    const { schema } = probed;
+    if ('problem' in schema) throw new EngineError('contract', schema.problem);
+    return schema;
   }
 }
 
-type Asked = { query: (options: QueryOptions) => Promise<[unknown, unknown]> };
-const toAsk = (asked: Asked) => async (sql: string, values: unknown[] = []): Promise<RowDataPacket[]> => {
-  const [rows] = await asked.query({ sql, values, timeout: statementMs });
-  return isRows(rows) ? rows : [];
-};
-const isRows = (rows: unknown): rows is RowDataPacket[] => Array.isArray(rows);
+const toFailedReason = (error: unknown) => toReason(error, 'mysql_error');
 
-const toPending = (contact: OutgoingContact, reason: string): InjectionOutcome => ({ contactId: contact.contactId, outcome: 'pending', reason });
-const toReason = (error: unknown) => (error instanceof EngineError && error.kind === 'refused' ? 'private_network' : codeOf(error) || 'mysql_error');
+const toPending = (contact: OutgoingContact, reason: string): InjectionOutcome => ({
+  contactId: contact.contactId,
+  outcome: 'pending',
+  reason,
+});

@@ -1,34 +1,57 @@
 import type { OutgoingContact } from '../../domain/injection';
 import { toTagSet } from '../../domain/injection';
 
+/** The tags we fill (specification 7.1, 12.2 point 34); a list that lacks one is served without it. EMAIL, FNAME and LNAME are in every new list. */
+export const ourTags = [
+  'EMAIL',
+  'FNAME',
+  'LNAME',
+  'COMPANY',
+  'PHONE',
+  'WEBSITE',
+  'SOURCE',
+  'CATEGORY',
+  'TAGS',
+  'TAGSET',
+  'COUNTRY',
+  'LANGUAGE',
+  'BUCKET',
+] as const;
+export type OurTag = (typeof ourTags)[number];
+
 /** What the columns of an instance hold; those of every known MailWizz unless its tables say otherwise. */
 export type Widths = { email: number; value: number; fourByte: boolean };
 export const usualWidths: Widths = { email: 100, value: 255, fourByte: true };
 
-/** Our facts under the tags of MailWizz (specification 7.1, 12.2 point 34). Blanks are left out: an empty value would overwrite. */
-export function toFields(contact: OutgoingContact, known: ReadonlySet<string>): [tag: string, value: string][] {
-  const all: [string, string | null][] = [
-    ['EMAIL', contact.email],
-    ['FNAME', contact.firstName],
-    ['LNAME', contact.lastName],
-    ['COMPANY', contact.company],
-    ['PHONE', contact.phone],
-    ['WEBSITE', contact.website],
-    ['SOURCE', contact.sourceId],
-    ['CATEGORY', contact.category],
-    ['TAGS', contact.tags.join(',')],
-    ['TAGSET', toTagSet(contact.tags)],
-    ['COUNTRY', contact.countryCode],
-    ['LANGUAGE', contact.language],
-    ['BUCKET', contact.bucket],
-  ];
-  return all.flatMap(([tag, value]): [string, string][] =>
-    value !== null && value !== '' && (tag === 'EMAIL' || known.has(tag)) ? [[tag, value]] : [],
+const valuesOf = (contact: OutgoingContact): Record<OurTag, string | null> => ({
+  EMAIL: contact.email,
+  FNAME: contact.firstName,
+  LNAME: contact.lastName,
+  COMPANY: contact.company,
+  PHONE: contact.phone,
+  WEBSITE: contact.website,
+  SOURCE: contact.sourceId,
+  CATEGORY: contact.category,
+  TAGS: contact.tags.join(','),
+  TAGSET: toTagSet(contact.tags),
+  COUNTRY: contact.countryCode,
+  LANGUAGE: contact.language,
+  BUCKET: contact.bucket,
+});
+
+/** Our facts under the tags that the list has, EMAIL first. Blanks are left out: an empty value would overwrite. */
+export function toFields(contact: OutgoingContact, known: ReadonlySet<string>): Map<string, string> {
+  const values = valuesOf(contact);
+  return new Map(
+    ourTags.flatMap((tag): [string, string][] => {
+      const value = values[tag];
+      return value !== null && value !== '' && (tag === 'EMAIL' || known.has(tag)) ? [[tag, value]] : [];
+    }),
   );
 }
 
 /** Why MailWizz could not hold these values whole: they are refused by us, never cut by it. */
-export function findUnfit(fields: [string, string][], widths = usualWidths): string | undefined {
+export function findUnfit(fields: ReadonlyMap<string, string>, widths = usualWidths): string | undefined {
   for (const [tag, value] of fields) {
     const limit = tag === 'EMAIL' ? widths.email : widths.value;
     // MySQL counts characters, JavaScript halves of some of them.
@@ -37,3 +60,6 @@ export function findUnfit(fields: [string, string][], widths = usualWidths): str
   }
   return undefined;
 }
+
+/** Under which addresses are compared: MailWizz may answer in lower case, and MySQL's own comparison takes `josé` for `jose`. */
+export const toEmailKey = (email: string) => email.normalize('NFC').toLowerCase();

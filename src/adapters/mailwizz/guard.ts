@@ -1,4 +1,5 @@
-import { lookup } from 'node:dns/promises';
+import { lookup, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { EngineError } from '../../domain/errors';
 
@@ -7,15 +8,38 @@ export function isPublicAddress(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 }
 
-/** The address to connect to: every address of the name is checked, and the checked one is used, so that a second answer cannot differ. */
-export async function resolveGuarded(host: string, allowPrivate: boolean): Promise<string> {
-  const bare = host.replace(/^\[|\]$/g, '');
-  // In plain form: what we checked must not be read as another address further down (`0177.0.0.1`, `2130706433`).
-  const found = ipaddr.isValid(bare) ? [{ address: ipaddr.process(bare).toString() }] : await lookup(bare, { all: true });
-  const first = found[0];
-  if (!first) throw new EngineError('unavailable', 'the host has no address');
-  if (!allowPrivate && found.some(({ address }) => !isPublicAddress(address))) {
-    throw new EngineError('refused', 'the host lies in a private network and the instance is not allowed one');
-  }
-  return first.address;
+export type Guard = ReturnType<typeof createGuard>;
+
+/** What a socket needs to reach public hosts only. Both halves are needed: `lookup` is never called for an address written as such. */
+export function createGuard({ allowPrivate, timeoutMs }: { allowPrivate: boolean; timeoutMs: number }) {
+  const findRefusal = (addresses: string[]) =>
+    allowPrivate || addresses.every(isPublicAddress) ? undefined : new EngineError('refused', 'private_network');
+
+  return {
+    /** Why an address may not be connected to; names are left to `lookup`. */
+    check: (host: string): EngineError | undefined => (isIP(toBareHost(host)) === 0 ? undefined : findRefusal([toBareHost(host)])),
+    /** Every address of the name is checked, and the socket connects to one of those checked: a second answer cannot differ. */
+    lookup: ((host, options, callback) => {
+      let done = false;
+      const finish = (error: NodeJS.ErrnoException | undefined | null, found: LookupAddress[] = []) => {
+        if (done) return;
+        done = true;
+        clearTimeout(timer);
+        const [first] = found;
+        if (error || !first) callback(error ?? withCode('ENOTFOUND'), '', 0);
+        else if (options.all) callback(null, found);
+        else callback(null, first.address, first.family);
+      };
+      // The system's resolver knows no limit of ours.
+      const timer = setTimeout(() => finish(withCode('EDNSTIMEOUT')), timeoutMs);
+      lookup(host, { all: true, verbatim: true }, (error, found) =>
+        finish(error ?? findRefusal(found.map(({ address }) => address)), found),
+      );
+    }) satisfies LookupFunction,
+  };
 }
+
+/** As sockets want it: an IPv6 address without the brackets of a URL. */
+export const toBareHost = (host: string) => host.replace(/^\[|\]$/g, '');
+
+const withCode = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code });

@@ -1,5 +1,5 @@
 import { createApiClient } from '../../../src/adapters/mailwizz/api';
-import { newUid } from '../../../src/adapters/mailwizz/tables';
+import { newUid } from '../../../src/adapters/mailwizz/uid';
 import { startOdd } from './support';
 
 test.each([
@@ -9,7 +9,7 @@ test.each([
   const odd = await startOdd(handler);
   const api = createApiClient({ ...odd.settings, timeouts: { connectMs: 200, firstByteMs: 20_000, totalMs: 300 } });
   const started = performance.now();
-  const answer = await api.request('POST', '/lists', 'a=b');
+  const answer = await api.request({ method: 'POST', path: '/lists', form: 'a=b' });
   await api.close();
   await odd.stop();
   expect(answer).toEqual({ kind: 'unknown', reason: 'timeout' });
@@ -18,7 +18,7 @@ test.each([
 
 test('a name that does not resolve did surely nothing', async () => {
   const api = createApiClient({ apiUrl: 'http://nowhere.invalid/api', apiKey: 'k', allowPrivateNetwork: false });
-  const answer = await api.request('GET', '/lists');
+  const answer = await api.request({ method: 'GET', path: '/lists' });
   await api.close();
   expect(answer).toMatchObject({ kind: 'nothing' });
 });

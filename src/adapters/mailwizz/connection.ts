@@ -1,0 +1,76 @@
+import { connect, Socket } from 'node:net';
+import mysql, { type Connection, type Pool, type QueryOptions, type RowDataPacket } from 'mysql2/promise';
+import { createGuard, toBareHost } from './guard';
+import type { MysqlSettings } from './types';
+
+/** Runs one statement with a time limit; values go in as parameters. */
+export type Ask = (sql: string, values?: unknown[]) => Promise<RowDataPacket[]>;
+export type Lent = { ask: Ask; release: () => void; destroy: () => void };
+export type Connections = ReturnType<typeof createConnections>;
+
+const statementMs = 10_000;
+const connectMs = 5_000;
+const connectionsAtOnce = 4;
+/**
+ * Strict: a value that does not fit is an error, never cut. Set whole, as NO_BACKSLASH_ESCAPES would open the quoting of the driver. The lock wait is
+ * shorter than our statement, so that the server's word arrives before we give up.
+ */
+const session = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 8";
+
+/** A few connections to the tables of one instance, each made ready before its first statement; hosts are guarded as those of the API. */
+export function createConnections({ host, port, database, user, password, tls }: MysqlSettings, allowPrivate: boolean) {
+  const guard = createGuard({ allowPrivate, timeoutMs: connectMs });
+  const ready = new WeakSet<Connection>();
+  const pool: Pool = mysql.createPool({
+    ...{ host, port, database, user, password },
+    ...{
+      connectionLimit: connectionsAtOnce,
+      queueLimit: 100,
+      connectTimeout: connectMs,
+      charset: 'utf8mb4_general_ci',
+      multipleStatements: false,
+      stringifyObjects: true,
+    },
+    ...(tls && { ssl: { rejectUnauthorized: true, verifyIdentity: true } }),
+    stream: dial,
+  });
+
+  return { lend, close: () => pool.end() };
+
+  /** Give it back with `release`, or with `destroy` after any failure: the server then rolls back whatever it still held. */
+  async function lend(): Promise<Lent> {
+    const connection = await pool.getConnection();
+    const ask = toAsk(connection);
+    try {
+      if (!ready.has(connection.connection)) await ask(session);
+      ready.add(connection.connection);
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    return { ask, release: () => connection.release(), destroy: () => connection.destroy() };
+  }
+
+  function dial(): Socket {
+    const refusal = guard.check(host);
+    if (refusal) return new Socket().destroy(refusal);
+    const socket = connect({
+      host: toBareHost(host),
+      port,
+      lookup: guard.lookup,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: 1_000,
+      keepAlive: true,
+    });
+    return socket.setNoDelay(true);
+  }
+}
+
+type Asked = { query: (options: QueryOptions) => Promise<[unknown, unknown]> };
+const toAsk =
+  (asked: Asked): Ask =>
+  async (sql, values = []) => {
+    const [rows] = await asked.query({ sql, values, timeout: statementMs });
+    return isRows(rows) ? rows : [];
+  };
+const isRows = (rows: unknown): rows is RowDataPacket[] => Array.isArray(rows);
