@@ -1,17 +1,17 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { openDatabase, pageWork } from '../db/client';
-import { findInstanceRecord, listInstanceLists } from '../db/queries/injections';
+import { recordRest } from '../db/queries/injections';
 import { listInstanceStates } from '../db/queries/pages';
 import { type Activities, createActivities } from './activities';
 import { mapFailures } from './activities/failures';
 import { createMailwizzGateway } from './adapters/mailwizz/gateway';
-import type { InstanceSettings } from './adapters/mailwizz/types';
 import { createVerifier } from './adapters/smtp';
 import type { Vault } from './adapters/vault';
 import type { Config } from './config';
 import { verificationQueue } from './domain/batch';
-import { className, EngineError } from './domain/errors';
+import { className } from './domain/errors';
 import { instanceQueue } from './domain/injection';
+import { createInstanceLoader } from './instance-settings';
 import type { Log } from './log';
 import { connectionOptions } from './temporal';
 import { loadWorkflowBundle } from './workflow-bundle';
@@ -32,7 +32,13 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
   Runtime.install({ logger: new DefaultLogger('ERROR', ({ level, message }) => log.warn({ level }, message)), shutdownSignals: [] });
   const database = openDatabase(config.databaseUrl, 16, (error) => log.warn({ error: error.name }, 'an idle database connection broke'), pageWork);
   const { db } = database;
-  const mailwizz = createMailwizzGateway({ loadInstance: (instanceId) => loadInstance(instanceId), now: Date.now, log });
+  const mailwizz = createMailwizzGateway({
+    loadInstance: createInstanceLoader({ db, vault }),
+    now: Date.now,
+    log,
+    sharedRest: { note: (instanceId, untilMs) => recordRest(db, { instanceId, untilMs }) },
+    door: { probeEveryMs: config.mailwizzProbeEveryMs },
+  });
   const verifier = createVerifier({ ...config.verification, now: Date.now });
   const activities = createActivities({
     db,
@@ -105,30 +111,6 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     if (Date.now() < (syncAgainAt.get(instanceId) ?? 0)) return;
     syncAgainAt.set(instanceId, Date.now() + syncAgainMs);
     await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: className(error) }, 'lists could not be read'));
-  }
-
-  async function loadInstance(instanceId: string): Promise<InstanceSettings> {
-    const record = await findInstanceRecord(db, instanceId);
-    if (!record) throw new EngineError('notFound', `MailWizz instance '${instanceId}' not found`);
-    const open = (sealed: string, column: string) => vault.open(sealed, `mailwizz_instances/${instanceId}/${column}`);
-    const mysql = record.mysql_enabled && record.mysql_host !== null && record.mysql_database !== null && record.mysql_user !== null;
-    return {
-      instanceId,
-      apiUrl: record.api_url,
-      apiKey: open(record.api_key, 'api_key'),
-      ...(mysql && {
-        mysql: {
-          host: record.mysql_host ?? '',
-          port: record.mysql_port,
-          database: record.mysql_database ?? '',
-          user: record.mysql_user ?? '',
-          password: record.mysql_password === null ? '' : open(record.mysql_password, 'mysql_password'),
-          tablePrefix: record.mysql_table_prefix,
-        },
-      }),
-      allowPrivateNetwork: record.allow_private_network,
-      lists: await listInstanceLists(db, instanceId),
-    };
   }
 }
 

@@ -214,12 +214,15 @@ export type InstanceRecord = {
   mysql_password: string | null;
   mysql_table_prefix: string;
   allow_private_network: boolean;
+  rest_until_ms: number | null;
+  parked: boolean;
 };
 
 /** The instance as stored: its secrets are sealed. */
 export async function findInstanceRecord(db: DbHandle, instanceId: string): Promise<InstanceRecord | undefined> {
   const found = await db.execute<InstanceRecord>(sql`
-    select instance_id, api_url, api_key, mysql_enabled, mysql_host, mysql_port, mysql_database, mysql_user, mysql_password, mysql_table_prefix, allow_private_network
+    select instance_id, api_url, api_key, mysql_enabled, mysql_host, mysql_port, mysql_database, mysql_user, mysql_password, mysql_table_prefix, allow_private_network,
+      (extract(epoch from rest_until) * 1000)::bigint rest_until_ms, parked_at is not null parked
     from mailwizz_instances where instance_id = ${instanceId}`);
   return found.rows[0];
 }
@@ -233,16 +236,22 @@ export async function listInstanceLists(db: DbHandle, instanceId: string): Promi
 export async function recordLists(
   db: DbHandle,
   instanceId: string,
-  lists: { listId: number; listUid: string; name: string; fields: string[] }[],
+  lists: { listId: number; listUid: string; name: string; fields: string[]; subscribers?: number | undefined }[],
 ): Promise<void> {
-  const input = lists.map((list) => ({ list_id: list.listId, list_uid: list.listUid, name: list.name, fields: list.fields }));
+  const input = lists.map((list) => ({ list_id: list.listId, list_uid: list.listUid, name: list.name, fields: list.fields, subscribers: list.subscribers ?? null }));
   await db.execute(sql`
-    with input as (select * from json_to_recordset(${JSON.stringify(input)}::json) as x(list_id int, list_uid text, name text, fields jsonb)),
+    with input as (select * from json_to_recordset(${JSON.stringify(input)}::json) as x(list_id int, list_uid text, name text, fields jsonb, subscribers int)),
     stored as (
-      insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields)
-      select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)) from input order by list_id
-      on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields, updated_at = now())
+      insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields, subscribers)
+      select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)), subscribers from input order by list_id
+      on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields,
+        subscribers = coalesce(excluded.subscribers, mailwizz_lists.subscribers), updated_at = now())
     update mailwizz_instances set last_sync_at = now() where instance_id = ${instanceId}`);
+}
+
+/** The instance asked to be left alone until then; every worker reads it. An earlier end does not shorten a later one. */
+export async function recordRest(db: DbHandle, { instanceId, untilMs }: { instanceId: string; untilMs: number }): Promise<void> {
+  await db.execute(sql`update mailwizz_instances set rest_until = greatest(rest_until, to_timestamp(${untilMs / 1000})) where instance_id = ${instanceId}`);
 }
 
 /** The instance denies us: nobody asks it again until its key is replaced. One alert, however many calls were denied; true when this call parked it. */

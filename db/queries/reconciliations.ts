@@ -51,13 +51,14 @@ export async function recordSeenPage(db: Db, { comparison, seen, unreadable, nex
         select *, state in ('pending', 'unknown') or (state = 'sending' and claimed_at < ${quiet}::timestamptz) was_open, doubled or seen_at = ${startedAt.toISOString()}::timestamptz again from known),
       ledger as (
         update injections set seen_at = ${startedAt.toISOString()}, updated_at = now(), subscriber_uid = case when found.again then injections.subscriber_uid else found.uid end,
-          state = case when found.was_open and found.left_there then 'rejected' when found.was_open then 'injected' else injections.state end,
-          reason = case when found.was_open and found.left_there then found.status when found.was_open then 'found_there' when injections.subscriber_uid <> found.uid and not found.again then 'uid_changed' else injections.reason end
+          state = case when not found.was_open then injections.state when found.status = 'confirmed' then 'injected' else 'rejected' end,
+          reason = case when found.was_open and found.left_there then found.status when found.was_open and found.status <> 'confirmed' then 'subscriber_' || found.status when found.was_open then 'found_there' when injections.subscriber_uid <> found.uid and not found.again then 'uid_changed' else injections.reason end
         from found where injections.id = found.injection_id and injections.state <> 'rejected'),
       placed as (
         update contacts set status = 'injected', status_changed_at = now(), injected_at = coalesce(contacts.injected_at, now()),
-          mailwizz_subscriber_uid = case when contacts.mailwizz_instance = ${instanceId} and contacts.mailwizz_list_id = ${listId} then found.uid else contacts.mailwizz_subscriber_uid end, updated_at = now()
-        from found where contacts.id = found.contact_id and found.was_open and not found.left_there and contacts.status = 'validated'),
+          mailwizz_subscriber_uid = found.uid, updated_at = now()
+        from found where contacts.id = found.contact_id and found.was_open and found.status = 'confirmed' and contacts.status = 'validated'
+          and contacts.mailwizz_instance = ${instanceId} and contacts.mailwizz_list_id = ${listId}),
       stopped as (
         update contacts set status = found.status, status_changed_at = now(), updated_at = now()
         from found where contacts.id = found.contact_id and found.left_there and contacts.status not in ('bounced', 'unsubscribed', 'blacklisted')
@@ -68,7 +69,7 @@ export async function recordSeenPage(db: Db, { comparison, seen, unreadable, nex
         insert into contact_events (contact_id, email, event_type, event_data, source)
         select id, email, status, jsonb_build_object('instance_id', ${instanceId}::text, 'list_id', ${listId}::int), 'reconciliation' from stopped
         union all
-        select contact_id, email, 'injected', jsonb_build_object('instance_id', ${instanceId}::text, 'list_id', ${listId}::int, 'reason', 'found_there'), 'reconciliation' from found where was_open and not left_there),
+        select contact_id, email, 'injected', jsonb_build_object('instance_id', ${instanceId}::text, 'list_id', ${listId}::int, 'reason', 'found_there'), 'reconciliation' from found where was_open and status = 'confirmed'),
       figures as (
         select count(*) filter (where injection_id is not null) matched, count(*) filter (where was_open) settled, count(*) filter (where again) doubled,
           count(*) filter (where state = 'injected' and subscriber_uid <> uid and not again) uids from found)

@@ -8,6 +8,7 @@ import { makeApiKey, parseApiKey } from '../api/keys';
 import { type Config, ConfigError, loadConfig, loadSecretsKeys } from '../config';
 import { createLog, type Log } from '../log';
 import { startWorker } from '../worker';
+import { checkMailwizzCommand } from './check-mailwizz';
 import { secretsCommand } from './secrets';
 
 type Values = Map<string, string | boolean | (string | boolean)[] | undefined>;
@@ -41,6 +42,7 @@ export const commands: Record<string, Command> = {
     run: createOperatorKey,
   },
   secrets: secretsCommand,
+  'check-mailwizz': checkMailwizzCommand,
 };
 
 async function createOperatorKey(values: Values, positionals: string[]): Promise<number> {

@@ -41,6 +41,7 @@ export async function startEngine(databaseUrl: string, { temporal = process.env[
     VERIFICATION_DEPTH: 'dns',
     SMTP_DNS_WAITS: '200ms,300ms',
     INJECTION_WAITS: '300ms,500ms,1s,1s,2s,2s,5s,10s,10s,10s,10s',
+    MAILWIZZ_PROBE_EVERY: '1s',
     DUE_BUCKET: '200ms',
     // A busy machine may take long to start the worker; what a test asserts must not depend on it.
     INGEST_WAIT: '50s',
