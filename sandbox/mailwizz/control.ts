@@ -19,7 +19,9 @@ export function createControl(context: Context, routes: ControlRoute[]) {
   };
 }
 
-export const reply = (res: ServerResponse, { code, body }: Answer) => void res.writeHead(code, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+/** JSON, unless the route names another type and hands over text. */
+export const reply = (res: ServerResponse, { code, body, headers }: Answer) =>
+  void res.writeHead(code, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(typeof body === 'string' && headers !== undefined ? body : JSON.stringify(body));
 
 function parse(raw: Buffer | undefined): unknown {
   if (raw === undefined) return undefined;

@@ -1,15 +1,15 @@
 import mysql, { type Pool } from 'mysql2/promise';
 import type { Keys } from './auth';
-import { campaignTruthRoutes } from './campaign-truth';
-import { startClock } from './clock';
+import { campaignTruthRoutes } from './campaigns/truth';
+import { startClock } from './sending/clock';
 import type { Context } from './context';
 import { createControl, reply } from './control';
 import { createControlRoutes } from './control-routes';
-import { cronRoutes } from './cron';
+import { cronRoutes } from './sending/cron';
 import { createDoor } from './door';
 import { createFaults } from './faults';
 import { createFieldCache } from './field-cache';
-import { pmtaRoutes } from './pmta';
+import { pmtaRoutes } from './campaigns/pmta';
 import { createRandom } from './random';
 import { campaignLogRoutes } from './resources/campaign-logs';
 import { campaignRoutes } from './resources/campaigns';
@@ -30,7 +30,7 @@ import { defaultSwitches } from './switches';
 import { prepareDatabase } from './tables/prepare';
 import { createTransport } from './transport';
 import { stableUid } from './uid';
-import { webhookRoutes } from './webhooks';
+import { webhookRoutes } from './sending/webhooks';
 
 export type RunningInstance = {
   instance_id: string;
