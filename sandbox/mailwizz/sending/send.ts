@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { audienceOf, type Campaign, type CampaignStatus, type Condition, findCampaigns, moveCampaign } from '../campaigns/store';
+import { audienceOf, type Campaign, type CampaignStatus, findCampaigns, moveCampaign } from '../campaigns/store';
 import type { Context } from '../context';
 import { storedDate } from '../dates';
 import { decideDelivery, decideReactions, type DeliveryStatus, expectsReactions, type Rates } from './fate';
@@ -15,7 +15,7 @@ const sendable: readonly CampaignStatus[] = ['pending-sending', 'processing', 's
 
 export type SendingReport = { campaign_uid: string; name: string; status: CampaignStatus; sent: number; failed: number };
 type Recipient = { subscriber_id: number; subscriber_uid: string; email: string; black: number };
-type Batch = { context: Context; campaign: Campaign; audience: Condition; urlIds: number[]; rates: Rates; now: Date };
+type Batch = { context: Context; campaign: Campaign; urlIds: number[]; rates: Rates; now: Date };
 
 /** Sends what is due, at most `max` mails. Nothing but the delivery log says who has had one, so a kill at any point changes nothing. */
 export async function sendDue(context: Context, { rates, now, max }: { rates: Rates; now: Date; max: number }): Promise<SendingReport[]> {
@@ -44,49 +44,59 @@ async function sendBatch(context: Context, campaign: Campaign, { rates, now, max
   const report = { campaign_uid: campaign.campaign_uid, name: campaign.name, sent: 0, failed: 0 };
   if (!(await moveCampaign(pool, { id, from: sendable, to: 'processing', at }))) return { ...report, status: await statusOf(context, id) };
 
-  const batch = { context, campaign, audience: await audienceOf(context, campaign), urlIds: await prepareUrls(context, campaign, at), rates, now };
-  let after = 0;
-  let finished = false;
-  while (!finished && report.sent + report.failed < max) {
-    const size = Math.min(chunkSize, max - report.sent - report.failed);
-    const chunk = await sendChunk(batch, after, size);
+  const batch = { context, campaign, urlIds: await prepareUrls(context, campaign, at), rates, now };
+  const waiting = await findWaiting(context, campaign, max);
+  let next = 0;
+  while (next < waiting.length) {
+    const chunk = await sendChunk(batch, waiting.slice(next, next + chunkSize));
     if (!chunk) break;
     report.sent += chunk.sent;
     report.failed += chunk.failed;
-    after = chunk.last;
-    finished = chunk.seen < size;
+    next += chunkSize;
   }
-  await moveCampaign(pool, { id, from: ['processing'], to: finished ? 'sent' : 'sending', at });
+  await moveCampaign(pool, { id, from: ['processing'], to: waiting.length < max ? 'sent' : 'sending', at });
   return { ...report, status: await statusOf(context, id) };
 }
 
+const isBlack = 'EXISTS (SELECT 1 FROM mw_email_blacklist b WHERE b.email = s.email) OR EXISTS (SELECT 1 FROM mw_customer_email_blacklist b WHERE b.email = s.email)';
+const notSentTo = 'LEFT JOIN mw_campaign_delivery_log d ON d.campaign_id = ? AND d.subscriber_id = s.subscriber_id';
+
+/** Asked once a batch: a segment costs the same for one subscriber as for all. */
+async function findWaiting(context: Context, campaign: Campaign, limit: number): Promise<number[]> {
+  const audience = await audienceOf(context, campaign);
+  const passed = context.switches.log_blacklisted ? '' : `AND NOT (${isBlack})`;
+  const rows = await select<{ subscriber_id: number }>(
+    context.pool,
+    `SELECT s.subscriber_id FROM mw_list_subscriber s ${notSentTo} WHERE ${audience.where} ${passed} AND d.log_id IS NULL ORDER BY s.subscriber_id LIMIT ?`,
+    [campaign.campaign_id, ...audience.values, limit],
+  );
+  return rows.map(({ subscriber_id }) => subscriber_id);
+}
+
 /** Undefined when the campaign was paused, marked or deleted meanwhile. The campaign's row is locked, so no second worker sends beside us. */
-function sendChunk({ context, campaign, audience, urlIds, rates, now }: Batch, after: number, size: number) {
+function sendChunk({ context, campaign, urlIds, rates, now }: Batch, ids: number[]) {
   const id = campaign.campaign_id;
   return inTransaction(context.pool, async (connection) => {
     const [row] = await select<{ status: CampaignStatus }>(connection, 'SELECT status FROM mw_campaign WHERE campaign_id = ? FOR UPDATE', [id]);
     if (row?.status !== 'processing') return undefined;
-    const recipients = await findRecipients(connection, { id, audience, after, size });
-    const last = recipients.at(-1)?.subscriber_id ?? after;
+    const recipients = await findRecipients(connection, id, ids);
     const decided = recipients.map((recipient) => ({ recipient, status: recipient.black === 1 ? 'blacklisted' : decideDelivery(rates, campaign.name, recipient.email) }) as const);
     const logged = context.switches.log_blacklisted ? decided : decided.filter(({ status }) => status !== 'blacklisted');
     if (logged.length > 0) await insertLogs(context, connection, campaign, logged, now);
 
     const delivered = decided.filter(({ status }) => status === 'success').map(({ recipient }) => recipient);
     if (expectsReactions(rates)) await planReactions(connection, delivered.flatMap((recipient) => reactionsOf({ campaign, recipient, urlIds, rates, now })));
-    return { seen: recipients.length, last, sent: delivered.length, failed: logged.length - delivered.length };
+    return { sent: delivered.length, failed: logged.length - delivered.length };
   });
 }
 
-const findRecipients = (db: Db, { id, audience, after, size }: { id: number; audience: Condition; after: number; size: number }) =>
+/** Who of them is still to be sent to: some may have unsubscribed a moment ago. */
+const findRecipients = (db: Db, id: number, ids: number[]) =>
   select<Recipient>(
     db,
-    `SELECT s.subscriber_id, s.subscriber_uid, s.email,
-        EXISTS (SELECT 1 FROM mw_email_blacklist b WHERE b.email = s.email) OR EXISTS (SELECT 1 FROM mw_customer_email_blacklist b WHERE b.email = s.email) black
-      FROM mw_list_subscriber s WHERE ${audience.where} AND s.subscriber_id > ?
-        AND NOT EXISTS (SELECT 1 FROM mw_campaign_delivery_log d WHERE d.campaign_id = ? AND d.subscriber_id = s.subscriber_id)
-      ORDER BY s.subscriber_id LIMIT ?`,
-    [...audience.values, after, id, size],
+    `SELECT s.subscriber_id, s.subscriber_uid, s.email, ${isBlack} black
+      FROM mw_list_subscriber s ${notSentTo} WHERE s.subscriber_id IN (?) AND s.status = 'confirmed' AND d.log_id IS NULL ORDER BY s.subscriber_id`,
+    [id, ids],
   );
 
 async function insertLogs(context: Context, db: Db, campaign: Campaign, logged: readonly { recipient: Recipient; status: DeliveryStatus }[], now: Date): Promise<void> {
