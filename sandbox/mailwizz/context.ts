@@ -1,4 +1,5 @@
 import type { Pool } from 'mysql2/promise';
+import type { AddressMutex } from './address-mutex';
 import type { Faults } from './faults';
 import type { FieldCache } from './field-cache';
 import type { Switches } from './switches';
@@ -14,6 +15,7 @@ export type Context = {
   switches: Switches;
   faults: Faults;
   fields: FieldCache;
+  withAddresses: AddressMutex;
   mails: SentMail[];
   now: () => Date;
   customer: { customer_id: number; timezone: string };

@@ -5,21 +5,24 @@ import { storedDate } from './dates';
 import { faultMeanings, parseFault } from './faults';
 import type { Answer } from './router';
 import { change, select } from './sql';
-import { describeSwitches, setSwitches } from './switches';
+import { describeSwitches, resetSwitches, setSwitches } from './switches';
 import { readFields } from './truth';
 
-type Parts = { calls: Map<string, number>; routeNames: string[]; applyStates: () => Promise<void> };
+type Parts = { calls: Map<string, number>; routeNames: string[]; applyStates: () => Promise<void>; reseed: (seed: number) => void };
 const ok = (body: unknown, code = 200): Answer => ({ code, body });
 const mostRows = 200_000;
+const seedBody = z.object({ seed: z.int().min(0).max(0xffffffff) });
 
 /** Faults, switches and the ledger of what is really stored. */
-export function createControlRoutes({ calls, routeNames, applyStates }: Parts): ControlRoute[] {
+export function createControlRoutes({ calls, routeNames, applyStates, reseed }: Parts): ControlRoute[] {
   return [
     { method: 'GET', path: '/faults', handle: async ({ faults }) => ok({ faults: faults.list() }) },
     { method: 'POST', path: '/faults', handle: addFault },
     { method: 'DELETE', path: '/faults', handle: heal },
     { method: 'GET', path: '/switches', handle: async ({ switches }) => ok(switches) },
     { method: 'PUT', path: '/switches', handle: putSwitches },
+    { method: 'DELETE', path: '/switches', handle: async ({ switches }) => ok(resetSwitches(switches)) },
+    { method: 'PUT', path: '/seed', handle: setSeed },
     { method: 'GET', path: '/routes', handle: async () => ok({ routes: routeNames }) },
     { method: 'GET', path: '/calls', handle: async () => ok(Object.fromEntries(calls)) },
     { method: 'DELETE', path: '/calls', handle: forgetCalls },
@@ -45,6 +48,13 @@ export function createControlRoutes({ calls, routeNames, applyStates }: Parts): 
     faults.clear();
     await applyStates();
     return ok({ faults: [] });
+  }
+
+  async function setSeed(_: Context, body: unknown): Promise<Answer> {
+    const parsed = seedBody.safeParse(body);
+    if (!parsed.success) return ok({ error: 'seed is a whole number' }, 422);
+    reseed(parsed.data.seed);
+    return ok(parsed.data);
   }
 
   async function forgetCalls(): Promise<Answer> {

@@ -4,21 +4,21 @@ import type { Fault, FaultKind } from './faults';
 import type { Answer } from './router';
 
 export type Reply = { code: number; headers: Record<string, string>; body: string };
-const html = (code: number, title: string): Reply => ({ code, headers: { 'content-type': 'text/html; charset=utf-8' }, body: `<html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>` });
+export const htmlReply = (code: number, title: string): Reply => ({ code, headers: { 'content-type': 'text/html; charset=utf-8' }, body: `<html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>` });
 const bare = (code: number, body: string, type = 'application/json; charset=utf-8'): Reply => ({ code, headers: { 'content-type': type }, body });
 export const toReply = ({ code, body, headers }: Answer): Reply => ({ code, headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(body) });
 
 /** The answer that a fault puts in place of the true one. */
 const replies: Partial<Record<FaultKind, (fault: Fault) => Reply>> = {
-  http_500: () => html(500, 'Internal Server Error'),
-  http_502: () => html(502, 'Bad Gateway'),
-  http_503: ({ retry_after }) => withRetryAfter(html(503, 'Service Unavailable'), retry_after),
-  http_504: () => html(504, 'Gateway Time-out'),
-  http_403: () => html(403, 'Forbidden'),
-  http_429: ({ retry_after = 1 }) => withRetryAfter(html(429, 'Too Many Requests'), retry_after),
+  http_500: () => htmlReply(500, 'Internal Server Error'),
+  http_502: () => htmlReply(502, 'Bad Gateway'),
+  http_503: ({ retry_after }) => withRetryAfter(htmlReply(503, 'Service Unavailable'), retry_after),
+  http_504: () => htmlReply(504, 'Gateway Time-out'),
+  http_403: () => htmlReply(403, 'Forbidden'),
+  http_429: ({ retry_after = 1 }) => withRetryAfter(htmlReply(429, 'Too Many Requests'), retry_after),
   json_429: ({ retry_after }) => withRetryAfter(toReply(error(429, 'Too Many Requests')), retry_after),
   rate_limit: ({ retry_after = 1 }) => withRetryAfter(toReply(error(429, 'Too Many Requests')), retry_after),
-  html_200: () => html(200, 'Please log in'),
+  html_200: () => htmlReply(200, 'Please log in'),
   empty_200: () => bare(200, ''),
   empty_500: () => bare(500, '', 'text/html; charset=utf-8'),
   empty_list: () => bare(200, '[]'),

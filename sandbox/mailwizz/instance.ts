@@ -1,4 +1,5 @@
 import mysql, { type Pool } from 'mysql2/promise';
+import { createAddressMutex } from './address-mutex';
 import type { Keys } from './auth';
 import { campaignTruthRoutes } from './campaigns/truth';
 import { startClock } from './sending/clock';
@@ -60,13 +61,14 @@ export async function startInstance({ mariadb, number, port }: { mariadb: string
   await prepareDatabase(root, { instanceId, database, user: database, password, lists, keys });
   await root.end();
 
-  const context = toContext(openPool(`${mariadb}/${database}`), instanceId, number);
+  const random = createRandom(number);
+  const context = toContext(openPool(`${mariadb}/${database}`), instanceId, random.next);
   const calls = new Map<string, number>();
   const serve = createTransport({ context, keys, routes, noteCall: (name) => calls.set(name, (calls.get(name) ?? 0) + 1) });
   const api = createDoor(port, (req, res) => void serve(req, res).catch(() => res.destroy()).then(applyBegun));
   const applyStates = createStates({ api, pool: context.pool, faults: context.faults, user: database });
   const clock = startClock(context);
-  const ours = createControlRoutes({ calls, routeNames: routes.map(({ name }) => name), applyStates });
+  const ours = createControlRoutes({ calls, routeNames: routes.map(({ name }) => name), applyStates, reseed: random.reseed });
   const serveControl = createControl(context, [...ours, ...clock.routes, ...cronRoutes, ...webhookRoutes, ...campaignTruthRoutes, ...pmtaRoutes]);
   const control = createDoor(port + 1, (req, res) => void serveControl(req, res).catch((error: unknown) => reply(res, { code: 500, body: { error: String(error) } })));
   await api.open();
@@ -107,9 +109,8 @@ function openPool(uri: string): Pool {
   return pool;
 }
 
-function toContext(pool: Pool, instanceId: string, seed: number): Context {
+function toContext(pool: Pool, instanceId: string, random: () => number): Context {
   const switches = defaultSwitches();
-  const random = createRandom(seed);
   return {
     pool,
     instanceId,
@@ -117,6 +118,7 @@ function toContext(pool: Pool, instanceId: string, seed: number): Context {
     random,
     faults: createFaults(random),
     fields: createFieldCache(pool),
+    withAddresses: createAddressMutex(),
     mails: [],
     now: () => new Date(),
     customer: {

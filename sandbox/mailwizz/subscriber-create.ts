@@ -1,3 +1,4 @@
+import { escape } from 'mysql2';
 import type { PoolConnection } from 'mysql2/promise';
 import type { Context } from './context';
 import { storedDate } from './dates';
@@ -18,19 +19,25 @@ const mailsKept = 100_000;
 export async function createSubscribers(context: Context, list: List, forms: PhpMap[], { isBulk = false } = {}): Promise<Candidate[]> {
   const fields = await context.fields.of(list.list_id);
   const candidates = forms.map((form) => toCandidate(form, fields, list, context));
-  await inTransaction(context.pool, async (connection) => {
-    // MailWizz takes a mutex per list and address; the list's row serves for it here.
-    if (context.switches.mutex) await connection.query('SELECT list_id FROM mw_list WHERE list_id = ? FOR UPDATE', [list.list_id]);
-    const reused = await judgeKnown(context, connection, list, candidates, isBulk);
-    if (!context.switches.mutex) await sleep(unlockedGapMs);
-    for (const [candidate, known] of reused) await renew(context, connection, fields, candidate, known);
-    const fresh = candidates.filter((candidate) => !candidate.errors && !reused.has(candidate));
-    if (fresh.length > 0) await insert(context, connection, list, fields, fresh);
-  });
+  const store = () => inTransaction(context.pool, (connection) => storeIn(connection, { context, list, fields, candidates, isBulk }));
+  const keys = candidates.map(({ email }) => `${list.list_id} ${foldEmail(email)}`);
+  await (context.switches.mutex ? context.withAddresses(keys, store) : store());
   const stored = candidates.filter(({ errors }) => !errors);
   for (const candidate of stored) noteMail(context, list, candidate);
   context.faults.noteStored(stored.length);
   return candidates;
+}
+
+type Work = { context: Context; list: List; fields: Field[]; candidates: Candidate[]; isBulk: boolean };
+
+async function storeIn(connection: PoolConnection, { context, list, fields, candidates, isBulk }: Work): Promise<void> {
+  // As the foreign key would: whoever locks the list's row keeps us out, and the list cannot go meanwhile.
+  await connection.query('SELECT list_id FROM mw_list WHERE list_id = ? LOCK IN SHARE MODE', [list.list_id]);
+  const reused = await judgeKnown(context, connection, list, candidates, isBulk);
+  if (!context.switches.mutex) await sleep(unlockedGapMs);
+  for (const [candidate, known] of reused) await renew(context, connection, fields, candidate, known);
+  const fresh = candidates.filter((candidate) => !candidate.errors && !reused.has(candidate));
+  if (fresh.length > 0) await insert(context, connection, list, fields, fresh);
 }
 
 /** Marks the blacklisted and those already there; answers the ones whose old row is taken again. */
@@ -82,6 +89,9 @@ export async function writeValues(context: Context, connection: PoolConnection, 
   await connection.query('INSERT INTO mw_list_field_value (field_id, subscriber_id, value, date_added, last_updated) VALUES ?', [rows]);
 }
 
+const unchecked = 'SET STATEMENT foreign_key_checks = 0 FOR';
+
+/** The statements are written by hand and the parents, just read or written, are not looked up again: a bulk call is as fast as the tables allow. */
 async function insert(context: Context, connection: PoolConnection, list: List, fields: Field[], fresh: Candidate[]): Promise<void> {
   const now = storedDate(context, context.now());
   const rows = fresh.map((candidate) => {
@@ -89,10 +99,12 @@ async function insert(context: Context, connection: PoolConnection, list: List, 
     const { ip, source, status } = candidate.details;
     return [candidate.uid, list.list_id, candidate.email, ip, source, status, now, now];
   });
-  const { insertId } = await change(connection, 'INSERT INTO mw_list_subscriber (subscriber_uid, list_id, email, ip_address, source, status, date_added, last_updated) VALUES ?', [rows]);
-  // One statement's ids are consecutive (innodb_autoinc_lock_mode 1).
-  const values = fresh.flatMap((candidate, index) => fields.flatMap((field) => storedValues(candidate, field).map((value) => [field.field_id, insertId + index, value, now, now])));
-  await connection.query('INSERT INTO mw_list_field_value (field_id, subscriber_id, value, date_added, last_updated) VALUES ?', [values]);
+  const { insertId } = await change(connection, `${unchecked} INSERT INTO mw_list_subscriber (subscriber_uid, list_id, email, ip_address, source, status, date_added, last_updated) VALUES ?`, [rows]);
+  // One statement's ids are consecutive (innodb_autoinc_lock_mode 1). Field by field: the indexes begin with it.
+  const values = fields.flatMap((field) =>
+    fresh.flatMap((candidate, index) => storedValues(candidate, field).map((value) => `(${field.field_id},${insertId + index},${escape(value)},'${now}','${now}')`)),
+  );
+  await connection.query(`${unchecked} INSERT INTO mw_list_field_value (field_id, subscriber_id, value, date_added, last_updated) VALUES ${values.join(',')}`);
 }
 
 /** Double opt-in sends a confirmation mail; a forced status suppresses it, as far as is known. */

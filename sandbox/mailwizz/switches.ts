@@ -18,5 +18,8 @@ export function setSwitches(switches: Switches, wanted: unknown): { problems: st
   return { problems: [] };
 }
 
+/** All of them as they were at the start. */
+export const resetSwitches = (switches: Switches): Switches => Object.assign(switches, defaultSwitches());
+
 /** Every switch with its meaning, for people. */
 export const describeSwitches = () => Object.fromEntries(Object.entries(schema.shape).map(([name, entry]) => [name, entry.description ?? '']));

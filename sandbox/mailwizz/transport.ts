@@ -4,7 +4,7 @@ import { error, pageOf } from './answers';
 import { authorise, type Keys } from './auth';
 import type { Context } from './context';
 import { readBody } from './door';
-import { isAfterWork, isInsteadOfWork, type Reply, sendReply, toFaultReply, toReply } from './fault-answers';
+import { htmlReply, isAfterWork, isInsteadOfWork, type Reply, sendReply, toFaultReply, toReply } from './fault-answers';
 import type { Fault } from './faults';
 import { parseForm, parseMultipart, type PhpMap } from './form';
 import { type Answer, type Call, createRouter, type Found, type Route } from './router';
@@ -26,21 +26,31 @@ export function createTransport({ context, keys, routes, noteCall }: { context: 
     const name = found && 'route' in found ? found.route.name : 'unknown';
     noteCall(name);
     const raw = await readBody(req, bodyLimit);
-    if (raw === undefined) return sendReply(res, toReply(error(413, 'Request Entity Too Large')), undefined);
+    if (raw === undefined) return sendReply(res, htmlReply(413, 'Request Entity Too Large'), undefined);
 
+    if (context.switches.blocked_verbs.some((verb) => verb === req.method)) return sendReply(res, htmlReply(403, 'Forbidden'), undefined);
     const fault = context.faults.take(name);
     if (fault?.fault === 'delay') await sleep(fault.ms ?? 1_000);
     if (fault && isInsteadOfWork(fault)) return sendReply(res, toFaultReply(fault) ?? emptyReply, fault);
-    const answer = await judge({ req, res, url, method, path, found, raw, fault });
+    const reply = await work({ req, res, url, method, path, found, raw, fault }, name);
     const replaced = fault && isAfterWork(fault) ? toFaultReply(fault) : undefined;
-    sendReply(res, replaced ?? withEtag(req, method, toReply(answer)), fault);
+    sendReply(res, replaced ?? withEtag(req, method, reply), fault);
   };
+
+  /** What breaks inside looks as it does with PHP. */
+  async function work(incoming: Incoming, name: string): Promise<Reply> {
+    try {
+      return toReply(await judge(incoming));
+    } catch (problem) {
+      console.error(`${context.instanceId}: ${name} failed: ${problem instanceof Error ? problem.message.slice(0, 300) : String(problem)}`);
+      return htmlReply(500, 'Internal Server Error');
+    }
+  }
 
   type Incoming = { req: IncomingMessage; res: ServerResponse; url: URL; method: string; path: string; found: Found; raw: Buffer; fault: Fault | undefined };
 
   async function judge({ req, res, url, method, path, found, raw, fault }: Incoming): Promise<Answer> {
     const { switches } = context;
-    if (switches.blocked_verbs.some((verb) => verb === req.method)) return { code: 403, body: 'Forbidden' };
     const query = parseForm(url.search.slice(1), switches.max_input_vars);
     const form = toForm(req, raw, fault);
     const refused = authorise({ method, url, query, form, headers: req.headers, address: req.socket.remoteAddress ?? '' }, { keys, switches, now: context.now() });

@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 const flag = (otherwise: boolean) => z.boolean().default(otherwise);
+const ranges = z.array(z.string().max(50).refine(isRange, 'an address or CIDR range')).max(100).default([]);
 const code = (...codes: [number, ...number[]]) => z.literal(codes).default(codes[0]);
 
 /** How requests are judged before they reach a resource, and what is not documented about codes and pages. */
@@ -11,8 +13,8 @@ export const transportSwitches = {
   bad_signature_answer: z.enum(['error', 'empty_list']).default('error').describe('a bad signature is refused in words, or silently with `[]` and 200'),
   signature_window_s: z.int().min(1).max(86_400).default(900).describe('seconds a 1.x timestamp may differ from our clock'),
   account: z.enum(['active', 'inactive', 'not_allowed']).default('active').describe('state of the customer: not active, or not allowed to use the API'),
-  ip_allow: z.array(z.string().max(50)).max(100).default([]).describe('addresses or CIDR ranges that may call; empty: all'),
-  ip_deny: z.array(z.string().max(50)).max(100).default([]).describe('addresses or CIDR ranges that may not call'),
+  ip_allow: ranges.describe('addresses or CIDR ranges that may call; empty: all'),
+  ip_deny: ranges.describe('addresses or CIDR ranges that may not call'),
   ip_code: code(403, 401, 400).describe('code of a refused address'),
   denied_routes: z.array(z.string().max(100)).max(200).default([]).describe('route names (GET /routes) the key has no permission for'),
   permission_code: code(403, 401, 400).describe('code of a missing permission'),
@@ -33,6 +35,12 @@ export const transportSwitches = {
   display_locale: z.string().max(20).refine(isLocale, 'a locale').default('en-US').describe('locale of display dates: en-US gives 2/24/21, 11:38 PM'),
   database_offset_minutes: z.int().min(-840).max(840).default(0).describe('what the application’s own connection adds to UTC when it writes NOW()'),
 };
+
+function isRange(text: string): boolean {
+  const [net = '', bits = '0', more] = text.split('/');
+  const family = isIP(net);
+  return family > 0 && more === undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}
 
 function isTimezone(name: string): boolean {
   try {
