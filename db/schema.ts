@@ -20,7 +20,8 @@ import {
 } from 'drizzle-orm/pg-core';
 import { alertKinds } from '../src/domain/alert';
 import { batchStates, rowFates, rowOutcomes } from '../src/domain/batch';
-import { campaignStatuses, contactEventTypes, contactStatuses, sourceTypes, suppressionReasons } from '../src/domain/contact';
+import { campaignStatuses } from '../src/domain/campaign';
+import { contactEventTypes, contactStatuses, sourceTypes, suppressionReasons } from '../src/domain/contact';
 import { injectionMethods, injectionStates } from '../src/domain/injection';
 
 const oneOf = (column: AnyPgColumn, words: readonly string[]) => sql`${column} in (${sql.raw(words.map((word) => `'${word}'`).join(', '))})`;
