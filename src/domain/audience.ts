@@ -47,16 +47,19 @@ export type LegPart = (typeof legParts)[number];
 export type Sample = Slice & { variant: VariantKey };
 
 /**
- * Samples of equal size, one after the other from the low end, and what is left for the winner. A sample holds at most its share, to the bucket, but at
- * least one contact. Undefined when the buckets do not suffice for that.
+ * Samples by the shares of their variants, one after the other from the low end, and what is left for the winner. A sample holds at most its share, to
+ * the bucket, but at least one contact. Undefined when the buckets do not suffice for that.
  */
-export function cutSamples(tally: Tally, range: BucketRange, test: { variants: readonly VariantKey[]; samplePercent: number }): { samples: Sample[]; rest: Slice | undefined } | undefined {
+export function cutSamples(tally: Tally, range: BucketRange, test: { variants: readonly { key: VariantKey; share: number }[]; samplePercent: number }): { samples: Sample[]; rest: Slice | undefined } | undefined {
   const total = countIn(tally, range);
+  const shares = test.variants.reduce((sum, { share }) => sum + share, 0);
   const samples: Sample[] = [];
   let next = range.from;
   let given = 0;
-  for (const [index, variant] of test.variants.entries()) {
-    const upTo = Math.floor((total * test.samplePercent * (index + 1)) / (100 * test.variants.length));
+  let shared = 0;
+  for (const { key: variant, share } of test.variants) {
+    shared += share;
+    const upTo = Math.floor((total * test.samplePercent * shared) / (100 * shares));
     const from = next;
     let contacts = 0;
     while (next <= range.to && (contacts === 0 || given + contacts + at(tally, next) <= upTo)) {

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { variantKeys } from '../../src/domain/ab-test';
+import { type VariantKey, variantKeys } from '../../src/domain/ab-test';
 import { type BucketCount, countIn, cutSamples, everyBucket, type Leg, legMarker, limitRange, planLegs, tallyBuckets } from '../../src/domain/audience';
 import { findAllowance, growRanges, largestBucket } from '../../src/domain/release';
 import { type AudienceFilter, findAlike, isTargetTag, type SegmentCondition, tagsOf, toConditions, toScoreText, toSourceSet } from '../../src/domain/segment';
 import { toTagSet } from '../../src/domain/injection';
 
 const inBuckets = (contacts: Record<number, number>) => tallyBuckets(Object.entries(contacts).map(([bucket, count]) => ({ bucket: Number(bucket), country: null, contacts: count })));
+const equal = (...keys: VariantKey[]) => keys.map((key) => ({ key, share: 1 }));
 const counts = fc.array(fc.record({ bucket: fc.integer({ min: 0, max: 9_999 }), country: fc.constantFrom('TH', 'FR', 'DE'), contacts: fc.integer({ min: 1, max: 30 }) }), { minLength: 1, maxLength: 300 });
 
 describe('max_contacts', () => {
@@ -37,7 +38,7 @@ describe('max_contacts', () => {
 describe('samples of a test', () => {
   test('are of one size, side by side, with the rest for the winner', () => {
     const tally = Array.from({ length: 10_000 }, () => 2);
-    expect(cutSamples(tally, { from: 0, to: 4_999 }, { variants: ['a', 'b'], samplePercent: 20 })).toEqual({
+    expect(cutSamples(tally, { from: 0, to: 4_999 }, { variants: equal('a', 'b'), samplePercent: 20 })).toEqual({
       samples: [
         { variant: 'a', range: { from: 0, to: 499 }, contacts: 1_000 },
         { variant: 'b', range: { from: 500, to: 999 }, contacts: 1_000 },
@@ -45,15 +46,20 @@ describe('samples of a test', () => {
       rest: { range: { from: 1_000, to: 4_999 }, contacts: 8_000 },
     });
   });
+  test('follow the shares of their variants', () => {
+    const tally = Array.from({ length: 10_000 }, () => 1);
+    const cut = cutSamples(tally, everyBucket, { variants: [{ key: 'a', share: 3 }, { key: 'b', share: 1 }], samplePercent: 40 });
+    expect(cut?.samples.map(({ contacts }) => contacts)).toEqual([3_000, 1_000]);
+  });
   test('of everybody leave no rest, and two variants need two buckets', () => {
-    expect(cutSamples(inBuckets({ 1: 4, 2: 4 }), everyBucket, { variants: ['a', 'b'], samplePercent: 100 })).toMatchObject({ samples: [{ contacts: 4 }, { contacts: 4, range: { to: 9_999 } }], rest: undefined });
-    expect(cutSamples(inBuckets({ 1: 8 }), everyBucket, { variants: ['a', 'b'], samplePercent: 50 })).toBeUndefined();
+    expect(cutSamples(inBuckets({ 1: 4, 2: 4 }), everyBucket, { variants: equal('a', 'b'), samplePercent: 100 })).toMatchObject({ samples: [{ contacts: 4 }, { contacts: 4, range: { to: 9_999 } }], rest: undefined });
+    expect(cutSamples(inBuckets({ 1: 8 }), everyBucket, { variants: equal('a', 'b'), samplePercent: 50 })).toBeUndefined();
   });
   test('and the rest are everybody, each once', () => {
     fc.assert(
       fc.property(counts, fc.integer({ min: 2, max: 5 }), fc.integer({ min: 1, max: 100 }), (all, variants, samplePercent) => {
         const tally = tallyBuckets(all);
-        const cut = cutSamples(tally, everyBucket, { variants: variantKeys.slice(0, variants), samplePercent });
+        const cut = cutSamples(tally, everyBucket, { variants: equal(...variantKeys.slice(0, variants)), samplePercent });
         if (!cut) return;
         const parts = [...cut.samples, ...(cut.rest ? [cut.rest] : [])];
         parts.slice(1).forEach((part, index) => expect(part.range.from).toBe(parts[index]!.range.to + 1));
@@ -111,7 +117,7 @@ test('the segments of all legs select exactly the audience, each contact once, h
       const tally = tallyBuckets(all);
       const limited = limitRange(tally, maxContacts);
       if (!limited) return;
-      const cut = cutSamples(tally, limited.range, { variants: ['a', 'b'], samplePercent: 40 });
+      const cut = cutSamples(tally, limited.range, { variants: equal('a', 'b'), samplePercent: 40 });
       const slices = cut ? [...cut.samples.map((sample) => ({ ...sample, part: 'sample' as const })), ...(cut.rest ? [{ variant: 'a' as const, part: 'rest' as const, range: cut.rest.range }] : [])] : [{ variant: 'a' as const, part: 'whole' as const, range: limited.range }];
       const legs = planLegs(all, slices, wanted.countries);
       expect(new Set(legs.map((leg) => legMarker(7, leg))).size).toBe(legs.length);
