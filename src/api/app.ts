@@ -12,11 +12,13 @@ import { createContactRoutes } from './contacts';
 import { createIngestRoute, ingestOperation } from './contacts-ingest';
 import { createSourceRoutes } from './data-sources';
 import { createDocs } from './docs';
+import { createTemplateRoutes } from './email-templates';
 import { answerErrors, noRoute } from './errors';
 import { createInstanceRoutes } from './instances';
 import type { Intake } from './intake-types';
 import { createOpenApi } from './openapi';
 import { toRouter } from './operations';
+import { createPreviewRoutes } from './template-previews';
 
 export type ApiDeps = {
   db: Db;
@@ -37,6 +39,8 @@ export function createApp(deps: ApiDeps): Express {
     ...createBatchRoutes({ db, temporalUi: { url: deps.config.temporal.uiUrl, namespace: deps.config.temporal.namespace } }),
     ...createInstanceRoutes({ db, vault: deps.vault }),
     ...createAlertRoutes({ db }),
+    ...createTemplateRoutes({ db }),
+    ...createPreviewRoutes({ db }),
   ];
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', 'simple');
