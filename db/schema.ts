@@ -299,6 +299,8 @@ export const campaigns = pgTable(
     workflowId: varchar('workflow_id', { length: 150 }),
     /** How often its run was lost or failed and was started again. */
     restarts: smallint('restarts').notNull().default(0),
+    /** Goes up with every state that its run stores: an older one, stored late, changes nothing. */
+    stateVersion: integer('state_version').notNull().default(0),
     totalSent: integer('total_sent').notNull().default(0),
     totalDelivered: integer('total_delivered').notNull().default(0),
     totalBounced: integer('total_bounced').notNull().default(0),
@@ -373,6 +375,12 @@ export const campaignLegs = pgTable(
     /** In the name of the MailWizz campaign: looked for before one is created. */
     marker: varchar('marker', { length: 60 }).notNull().unique(),
     mailwizzSegmentUid: varchar('mailwizz_segment_uid', { length: 50 }),
+    /** Of that segment, as MailWizz counted it. */
+    segmentContacts: integer('segment_contacts'),
+    /** When its MailWizz campaign was last ordered: while that request may live, an absent one is not ordered again. */
+    orderedAt: moment('ordered_at'),
+    /** How far its delivery log was read. */
+    logPage: integer('log_page').notNull().default(1),
     mailwizzCampaignUid: varchar('mailwizz_campaign_uid', { length: 50 }),
     mailwizzCampaignId: integer('mailwizz_campaign_id'),
     state: varchar('state', { length: 20, enum: legStates }).notNull().default('planned'),
@@ -543,6 +551,7 @@ export const injections = pgTable(
   },
   (table) => [
     unique('injections_once').on(table.contactId, table.instanceId, table.listId),
+    index('idx_injections_uid').on(table.instanceId, table.subscriberUid).where(sql`${table.subscriberUid} is not null`),
     index('idx_injections_open').on(table.instanceId, table.state).where(sql`${table.state} in ('pending', 'sending', 'unknown')`),
     check('injections_state_known', oneOf(table.state, injectionStates)),
     check('injections_method_known', oneOf(table.method, injectionMethods)),

@@ -86,6 +86,7 @@ const environment = z.object({
   MAILWIZZ_PROBE_EVERY: duration('30s'),
   INJECTION_WAITS: durations('5s,30s,2m,10m,30m'),
   DUE_BUCKET: duration('5s'),
+  CAMPAIGN_LOOK: duration('5s'),
   INGEST_WAIT: duration('5s'),
 });
 
@@ -143,6 +144,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
     mailwizzProbeEveryMs: set.MAILWIZZ_PROBE_EVERY,
     injectionWaitsMs: set.INJECTION_WAITS,
     dueBucketMs: Math.max(100, set.DUE_BUCKET),
+    campaignLookMs: Math.max(100, set.CAMPAIGN_LOOK),
     ingestWaitMs: set.INGEST_WAIT,
   };
 }

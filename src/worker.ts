@@ -4,11 +4,13 @@ import { recordRest } from '../db/queries/injections';
 import { listInstanceStates } from '../db/queries/pages';
 import { type Activities, createActivities } from './activities';
 import { mapFailures } from './activities/failures';
+import { createMailwizzCampaigns } from './adapters/mailwizz/campaigning';
 import { createMailwizzGateway } from './adapters/mailwizz/gateway';
 import { createVerifier } from './adapters/smtp';
 import type { Vault } from './adapters/vault';
 import type { Config } from './config';
 import { verificationQueue } from './domain/batch';
+import { campaignQueue } from './domain/campaign-run';
 import { className } from './domain/errors';
 import { instanceQueue } from './domain/injection';
 import { createInstanceLoader } from './instance-settings';
@@ -21,6 +23,8 @@ const activitiesAtOnce = 6;
 const injectionsAtOnce = 3;
 /** Pages that may wait for mail servers at the same time; the verifier has limits of its own for connections. */
 const verificationsAtOnce = 6;
+/** Short calls about campaigns; the door of each instance has limits of its own. */
+const campaignCallsAtOnce = 12;
 /** A new or reactivated instance is served after at most this time. */
 const instanceLookMs = 5_000;
 const syncAgainMs = 60_000;
@@ -44,7 +48,8 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     db,
     verifier,
     mailwizz,
-    settings: { depth: config.verification.depth, waits: config.waits, injectionWaitsMs: config.injectionWaitsMs, dueBucketMs: config.dueBucketMs },
+    campaigns: createMailwizzCampaigns(mailwizz.callsOf),
+    settings: { depth: config.verification.depth, waits: config.waits, injectionWaitsMs: config.injectionWaitsMs, dueBucketMs: config.dueBucketMs, campaignLookMs: config.campaignLookMs },
     now: () => new Date(),
     log,
   });
@@ -67,12 +72,20 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     activities: verifying,
     maxConcurrentActivityTaskExecutions: verificationsAtOnce,
   });
+  const campaigning: Pick<Activities, 'checkCampaign' | 'prepareSegment' | 'openLeg' | 'startLegs' | 'pauseLegs' | 'endLegs' | 'watchLegs' | 'decideTest' | 'chooseVariant'> = activities;
+  const campaignCalls = await Worker.create({
+    ...shared(),
+    taskQueue: campaignQueue(config.taskQueue),
+    activities: campaigning,
+    maxConcurrentActivityTaskExecutions: campaignCallsAtOnce,
+  });
   const injection: Pick<Activities, 'injectPage' | 'injectPlacements' | 'syncLists' | 'openReconciliations' | 'reconcileList'> = activities;
   const running = new Map<string, { worker: Worker; done: Promise<void> }>();
   const crash = withReject();
   const run = (name: string, worker: Worker) => running.set(name, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });
   run('', main);
   run('verification', verification);
+  run('campaigns', campaignCalls);
   const syncAgainAt = new Map<string, number>();
   const tryToServe = () => serveInstances().catch((error: unknown) => log.warn({ error: className(error) }, 'instances could not be read; they are looked at again'));
   const look = setInterval(() => void tryToServe(), instanceLookMs);

@@ -35,7 +35,15 @@ export type ClaimRow = {
   tags: string[];
   country_code: string | null;
   language: string | null;
+  score: number;
+  sources: number[] | null;
 };
+
+/** Numbers of the sources that gave these contacts, in any sighting. */
+export const sourcesOf = (contactIds: number[]) => sql`
+  select seen.contact_id, array_agg(distinct given.id) sources from batch_rows seen
+    join import_batches batches on batches.id = seen.batch_id join data_sources given on given.source_id = batches.source_id
+  where seen.contact_id = any(${sql.param(contactIds)}::bigint[]) group by seen.contact_id`;
 
 /**
  * Takes the due contacts of a page for one instance. One transaction: an order not to mail is looked for and the ledger entry is taken, so nothing
@@ -63,8 +71,9 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
         returning contact_id, list_id, state, attempt, claimed_at)
       select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, coalesce(taken.attempt, injections.attempt) attempt, taken.contact_id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
-        email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language
+        email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language, score, sighted.sources
       from due join contacts on contacts.id = due.id and contacts.id = any(${sql.param(ids)}::bigint[])
+        left join (${sourcesOf(ids)}) sighted on sighted.contact_id = due.id
         left join taken on taken.contact_id = due.id
         left join injections on injections.contact_id = due.id and injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.instance_id = ${claim.instanceId} and injections.list_id = due.list_id
       order by due.id`);
@@ -95,6 +104,8 @@ export const toOutgoing = (row: ClaimRow): ClaimedContact => ({
   countryCode: row.country_code,
   language: row.language,
   bucket: toBucket(row.email_hash),
+  sources: row.sources ?? [],
+  score: row.score,
 });
 
 /**

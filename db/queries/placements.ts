@@ -3,7 +3,7 @@ import type { InjectionOutcome } from '../../src/domain/injection';
 import { quietPeriodMs } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
 import type { RowKey } from './ingest';
-import { type ClaimedContact, type ClaimRow, recordInjections, toOutgoing } from './injections';
+import { type ClaimedContact, type ClaimRow, recordInjections, sourcesOf, toOutgoing } from './injections';
 
 export type SightingRow = {
   batch_id: number;
@@ -78,6 +78,7 @@ export async function claimPlacements(db: Db, claim: PlacementClaim): Promise<{ 
       from contacts left join suppressions orders on orders.email_hash = contacts.email_hash
       where injections.id = any(${sql.param(ids)}::bigint[]) and injections.state = 'pending' and contacts.id = injections.contact_id
         and (contacts.deleted_at is not null or orders.reason is not null or contacts.status in ('invalid', 'bounced', 'unsubscribed', 'blacklisted'))`);
+    const members = await tx.execute<{ contact_id: number }>(sql`select contact_id from injections where id = any(${sql.param(ids)}::bigint[])`);
     const found = await tx.execute<ClaimRow>(sql`
       with taken as (
         update injections set state = 'sending', attempt = attempt + 1, claimed_at = ${claim.now.toISOString()}, updated_at = now()
@@ -88,8 +89,9 @@ export async function claimPlacements(db: Db, claim: PlacementClaim): Promise<{ 
         returning id, attempt, claimed_at)
       select injections.contact_id, injections.list_id, case when taken.id is null then injections.state else 'sending' end state, coalesce(taken.attempt, injections.attempt) attempt, taken.id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
-        email, email_hash, first_name, last_name, company, phone, website, coalesce(batches.source_id, contacts.source_id) source_id, category, tags, country_code, language
-      from injections join contacts on contacts.id = injections.contact_id left join import_batches batches on batches.id = injections.batch_id and batches.id in (select batch_id from injections asked where asked.id = any(${sql.param(ids)}::bigint[])) left join taken on taken.id = injections.id
+        email, email_hash, first_name, last_name, company, phone, website, coalesce(batches.source_id, contacts.source_id) source_id, category, tags, country_code, language, score, sighted.sources
+      from injections join contacts on contacts.id = injections.contact_id left join (${sourcesOf(members.rows.map((row) => row.contact_id))}) sighted on sighted.contact_id = contacts.id
+        left join import_batches batches on batches.id = injections.batch_id and batches.id in (select batch_id from injections asked where asked.id = any(${sql.param(ids)}::bigint[])) left join taken on taken.id = injections.id
       where injections.id = any(${sql.param(ids)}::bigint[]) order by injections.id`);
     const quiet = claim.now.getTime() - quietPeriodMs;
     return {

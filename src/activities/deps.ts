@@ -1,4 +1,5 @@
 import type { Db } from '../../db/client';
+import type { MailwizzCampaigns } from '../adapters/mailwizz/campaigning';
 import type { MailwizzGateway } from '../adapters/mailwizz/types';
 import type { Waits } from '../domain/waiting';
 import type { Verdict } from '../domain/verdict';
@@ -13,7 +14,8 @@ export type Deps = {
     ) => Promise<{ id: number; verdict: Verdict }[]>;
   };
   mailwizz: Pick<MailwizzGateway, 'addSubscribers' | 'lookUpSubscribers' | 'readLists' | 'readSubscribers'>;
-  settings: { depth: 'syntax' | 'dns' | 'smtp'; waits: Waits; injectionWaitsMs: number[]; dueBucketMs: number };
+  campaigns: MailwizzCampaigns;
+  settings: { depth: 'syntax' | 'dns' | 'smtp'; waits: Waits; injectionWaitsMs: number[]; dueBucketMs: number; campaignLookMs: number };
   now: () => Date;
   log: { info: (facts: object, message: string) => void; warn: (facts: object, message: string) => void };
 };

@@ -1,4 +1,7 @@
 import { createBatchActivities } from './batches';
+import { createLegActivities } from './campaign-legs';
+import { createPreflightActivities } from './campaign-preflight';
+import { createWatchActivities } from './campaign-watch';
 import type { Deps } from './deps';
 import { createEnrichmentActivities } from './enrichment';
 import { createInjectionActivities } from './injection';
@@ -17,5 +20,8 @@ export const createActivities = (deps: Deps) => ({
   ...createPlacementActivities(deps),
   ...createReconciliationActivities(deps),
   ...createMaintenanceActivities(deps),
+  ...createPreflightActivities(deps),
+  ...createLegActivities(deps),
+  ...createWatchActivities(deps),
 });
 export type Activities = ReturnType<typeof createActivities>;

@@ -1,4 +1,4 @@
-export const alertKinds = ['instance_parked', 'injection_unknown', 'mysql_refused', 'list_differs'] as const;
+export const alertKinds = ['instance_parked', 'injection_unknown', 'mysql_refused', 'list_differs', 'campaign_launched', 'campaign_held', 'campaign_rate', 'campaign_finished'] as const;
 export type AlertKind = (typeof alertKinds)[number];
 
 /** `subject` and `message` name ids and counts only: alerts leave the house. */

@@ -20,6 +20,9 @@ export type OutgoingContact = {
   countryCode: string | null;
   language: string | null;
   bucket: string;
+  /** Numbers of all sources that gave it, and the score: for segments. */
+  sources?: number[];
+  score?: number;
   /** When it was taken from the ledger; without it, the moment it is handed over counts. */
   claimedAtMs?: number;
 };

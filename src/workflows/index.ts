@@ -1,3 +1,4 @@
+export { campaign } from './campaign';
 export { contactBatch, contactPage } from './contact-batch';
 export { reconcile } from './reconcile';
 export { sweep } from './sweep';

@@ -1,6 +1,7 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 import { verificationQueue } from '../domain/batch';
+import { campaignQueue } from '../domain/campaign-run';
 import { instanceQueue } from '../domain/injection';
 
 /** Repeats for a day and not for ever: a run that cannot go on fails visibly, and the sweep takes its batches up again. */
@@ -39,6 +40,17 @@ export const reconciliationAt = (instanceId: string) =>
     heartbeatTimeout: '15 seconds',
     scheduleToCloseTimeout: '3 hours',
     retry: { initialInterval: '5s', maximumInterval: '5 minutes' },
+  });
+
+/** Calls about campaigns, on slots of their own. An instance that is away is asked again for a day; the run looks after orders meanwhile. */
+export const campaignCalls = () =>
+  proxyActivities<Activities>({
+    taskQueue: campaignQueue(workflowInfo().taskQueue),
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout: '15 seconds',
+    // Short, so that an order is obeyed though the instance is away; the run tries again.
+    scheduleToCloseTimeout: '1 minute',
+    retry: { initialInterval: '500ms', maximumInterval: '5 seconds' },
   });
 
 export const maintenance = proxyActivities<Activities>({

@@ -3,7 +3,7 @@ import { stableUid } from '../uid';
 export type SandboxList = { list_id: number; list_uid: string; name: string };
 
 /** The fields every list of the sandbox has; EMAIL first, as MailWizz makes it. */
-export const fieldTags = ['EMAIL', 'FNAME', 'LNAME', 'COMPANY', 'PHONE', 'WEBSITE', 'SOURCE', 'CATEGORY', 'TAGS', 'TAGSET', 'COUNTRY', 'LANGUAGE', 'BUCKET'];
+export const fieldTags = ['EMAIL', 'FNAME', 'LNAME', 'COMPANY', 'PHONE', 'WEBSITE', 'SOURCE', 'CATEGORY', 'TAGS', 'TAGSET', 'COUNTRY', 'LANGUAGE', 'BUCKET', 'SOURCES', 'SCORE'];
 
 const known: Record<string, SandboxList[]> = {
   'client-1': [

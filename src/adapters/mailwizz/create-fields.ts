@@ -22,6 +22,8 @@ const labels: Record<OurTag, string> = {
   COUNTRY: 'Country',
   LANGUAGE: 'Language',
   BUCKET: 'Bucket',
+  SOURCES: 'Sources',
+  SCORE: 'Score',
 };
 const tagShape = /^[A-Z][A-Z0-9_]{0,49}$/;
 const tagsAtMost = 50;

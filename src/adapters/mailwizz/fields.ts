@@ -1,5 +1,6 @@
 import type { OutgoingContact } from '../../domain/injection';
 import { toTagSet } from '../../domain/injection';
+import { toScoreText, toSourceSet } from '../../domain/segment';
 
 /** The tags we fill (specification 7.1, 12.2 point 34); a list that lacks one is served without it. EMAIL, FNAME and LNAME are in every new list. */
 export const ourTags = [
@@ -16,6 +17,8 @@ export const ourTags = [
   'COUNTRY',
   'LANGUAGE',
   'BUCKET',
+  'SOURCES',
+  'SCORE',
 ] as const;
 export type OurTag = (typeof ourTags)[number];
 
@@ -37,6 +40,8 @@ const valuesOf = (contact: OutgoingContact): Record<OurTag, string | null> => ({
   COUNTRY: contact.countryCode,
   LANGUAGE: contact.language,
   BUCKET: contact.bucket,
+  SOURCES: toSourceSet(contact.sources ?? []),
+  SCORE: contact.score === undefined ? null : toScoreText(contact.score),
 });
 
 /** Our facts under the tags that the list has, EMAIL first. Blanks are left out: an empty value would overwrite. */

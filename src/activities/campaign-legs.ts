@@ -1,0 +1,115 @@
+import { getLeg, type LegFacts, listLegs, moveLeg, recordFirstUid, recordLeg, type StoredLeg } from '../../db/queries/campaign-legs';
+import { type Campaign, getCampaign } from '../../db/queries/campaigns';
+import type { Standing } from '../adapters/mailwizz/campaigning';
+import type { LegState } from '../domain/campaign';
+import { EngineError } from '../domain/errors';
+import { toMailwizz } from '../domain/template';
+import { beating } from './beating';
+import { getInstance, type Mail, readMails } from './campaign-content';
+import { getPlace, makeSegment } from './campaign-preflight';
+import type { Deps } from './deps';
+
+/** Longer than a request lives: after it, a campaign that is not there was surely not made. */
+const orderLifeMs = 40_000;
+const legsAtOnce = 4;
+const live: LegState[] = ['created', 'started', 'paused'];
+const nameAtMost = 200;
+
+/** The MailWizz campaigns of a campaign: made once each, started, paused, ended. Every call can be repeated. */
+export const createLegActivities = ({ db, campaigns: mailwizz, now }: Deps) => {
+  /** Looked for by its marker first. An order whose answer was lost may still be under way, so nothing is ordered again while it can live. */
+  async function findOrCreate(campaign: Campaign, leg: StoredLeg): Promise<LegFacts> {
+    const place = await getPlace(db, campaign);
+    const found = await mailwizz.findCampaign(place, leg.marker);
+    if (found) return { mailwizzCampaignUid: found.campaignUid, mailwizzCampaignId: found.campaignId };
+    const aliveForMs = (leg.orderedAt?.getTime() ?? 0) + orderLifeMs - now().getTime();
+    if (aliveForMs > 0) throw new EngineError('unavailable', `leg ${leg.id} may still be on its way`, { retryAfterMs: aliveForMs });
+    const mail = (await readMails(db, campaign, await getInstance(db, campaign))).find(({ key }) => key === null || key === leg.variant);
+    const segmentUid = leg.mailwizzSegmentUid ?? (await segmentOf(leg));
+    const order = toOrder(campaign, leg, mail, segmentUid);
+    await recordLeg(db, leg.id, { orderedAt: now() });
+    const made = await mailwizz.createCampaign(place, order);
+    if ('campaignUid' in made) return { mailwizzCampaignUid: made.campaignUid };
+    await recordLeg(db, leg.id, { orderedAt: null });
+    throw new EngineError('unavailable', `leg ${leg.id} could not be made (${made.nothingDone})`);
+  }
+
+  /** The rest of a test gets its segment when the winner is known. More people there than here must not be mailed. */
+  async function segmentOf(leg: StoredLeg): Promise<string> {
+    const { segmentUid, ours, theirs } = await makeSegment({ db, campaigns: mailwizz }, leg.id);
+    if (theirs !== null && theirs > ours) throw new EngineError('refused', `the segment of leg ${leg.id} holds ${theirs} instead of ${ours}`);
+    return segmentUid;
+  }
+
+  async function forEachLeg(campaignId: number, states: LegState[], work: (leg: StoredLeg & { uid: string }, campaign: Campaign) => Promise<void>): Promise<void> {
+    const campaign = await getCampaign(db, campaignId);
+    const legs = (await listLegs(db, campaignId)).flatMap((leg) => (states.includes(leg.state) && leg.mailwizzCampaignUid !== null ? [{ ...leg, uid: leg.mailwizzCampaignUid }] : []));
+    for (let from = 0; from < legs.length; from += legsAtOnce) await Promise.all(legs.slice(from, from + legsAtOnce).map((leg) => work(leg, campaign)));
+  }
+
+  return {
+    /** Makes the next MailWizz campaign that is missing, paused; answers how many are missing still. Safe to repeat: one per leg, whatever happens. */
+    async openLeg({ campaignId }: { campaignId: number }): Promise<{ missing: number }> {
+      return beating(async () => {
+        const planned = (await listLegs(db, campaignId)).filter(({ state }) => state === 'planned');
+        const [next] = planned;
+        if (!next) return { missing: 0 };
+        const facts = await findOrCreate(await getCampaign(db, campaignId), await getLeg(db, next.id));
+        await recordLeg(db, next.id, facts);
+        await moveLeg(db, { id: next.id, from: ['planned'], to: 'created', now: now() });
+        await recordFirstUid(db, campaignId);
+        return { missing: planned.length - 1 };
+      });
+    },
+
+    /** Lets MailWizz send what is made or paused. Safe to repeat: what runs goes on. */
+    async startLegs({ campaignId }: { campaignId: number }): Promise<void> {
+      await beating(() =>
+        forEachLeg(campaignId, ['created', 'paused'], async (leg, { mailwizzInstance }) => {
+          const standing = await mailwizz.setPaused(mailwizzInstance, leg.uid, false);
+          await recordStanding(leg, standing, standing === 'sending' || standing === 'sent');
+        }),
+      );
+    },
+
+    /** Stops MailWizz. Also what a lost answer may have started. Safe to repeat. */
+    async pauseLegs({ campaignId }: { campaignId: number }): Promise<void> {
+      await beating(() =>
+        forEachLeg(campaignId, live, async (leg, { mailwizzInstance }) => {
+          const standing = await mailwizz.setPaused(mailwizzInstance, leg.uid, true);
+          if (standing === 'paused' && leg.state === 'started') await moveLeg(db, { id: leg.id, from: ['started'], to: 'paused', now: now() });
+          else if (standing === 'sent') await moveLeg(db, { id: leg.id, from: live, to: 'started', now: now() });
+        }),
+      );
+    },
+
+    /** Ends every MailWizz campaign for good: paused, then marked as sent. Safe to repeat. */
+    async endLegs({ campaignId }: { campaignId: number }): Promise<void> {
+      await beating(() =>
+        forEachLeg(campaignId, live, async (leg, { mailwizzInstance }) => {
+          await mailwizz.endCampaign(mailwizzInstance, leg.uid);
+        }),
+      );
+    },
+  };
+
+  async function recordStanding(leg: StoredLeg, standing: Standing, runs: boolean): Promise<void> {
+    if (runs) await moveLeg(db, { id: leg.id, from: ['created', 'paused'], to: 'started', now: now() });
+    else await recordLeg(db, leg.id, { lastError: `MailWizz did not start it: it is ${standing} there.` });
+  }
+};
+
+function toOrder(campaign: Campaign, leg: StoredLeg, mail: Mail | undefined, segmentUid: string) {
+  if (!mail?.content || mail.head.fromName === null || mail.head.fromEmail === null || mail.head.replyTo === null) throw new EngineError('invalid', `leg ${leg.id} has no content or no sender`);
+  const { subject, html, text } = toMailwizz(mail.content);
+  return {
+    name: `${campaign.name.slice(0, nameAtMost)} [${leg.marker}]`,
+    segmentUid,
+    fromName: mail.head.fromName,
+    fromEmail: mail.head.fromEmail,
+    replyTo: mail.head.replyTo,
+    subject,
+    content: { html, ...(text !== null && { plainText: text }) },
+    trackUrls: true,
+  };
+}

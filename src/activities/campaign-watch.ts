@@ -1,0 +1,177 @@
+import { assignRest, countCampaign, type Delivered, findStopped, insertLegs, listLegs, moveLeg, recordDeliveries, recordLeg, recordTotals, skipPending, skipRecipient, type StoredLeg } from '../../db/queries/campaign-legs';
+import { findRestBuckets, recordDecision, recordWinner } from '../../db/queries/campaign-tests';
+import { type Campaign, getCampaign, listVariants, recordFinish } from '../../db/queries/campaigns';
+import type { LegStats } from '../adapters/mailwizz/campaigning';
+import { type AbDecision, decideAbTest, type VariantKey } from '../domain/ab-test';
+import { everyBucket, planLegs } from '../domain/audience';
+import type { LegState } from '../domain/campaign';
+import type { CampaignFigures, CampaignLook } from '../domain/campaign-run';
+import { EngineError } from '../domain/errors';
+import { beating } from './beating';
+import { getPlace, markerOf } from './campaign-preflight';
+import type { Deps } from './deps';
+
+/** A look is short, so that an order never waits long for its end; what is left is read by the next one. */
+const lookBudgetMs = 2_000;
+const stoppedAtOnce = 200;
+/** With fewer mails delivered a rate says nothing. */
+const ratedFrom = 50;
+const live: LegState[] = ['created', 'started', 'paused'];
+
+export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }: Deps) => {
+  type Look = { campaign: Campaign; leg: StoredLeg; untilMs: number };
+
+  /** Reads on in the delivery log of a leg. True when there is more of it. A log may show its newest first: `whole` reads all of it. */
+  async function readLog({ campaign, leg, untilMs }: Look, uid: string, { last }: { last: boolean }): Promise<boolean> {
+    const { mailwizzInstance: instanceId, mailwizzListId: listId } = campaign;
+    for (let page = leg.logPage; ; ) {
+      const { deliveries, nextPage } = await mailwizz.readDeliveries(instanceId, uid, page);
+      await recordDeliveries(db, { leg, instanceId, listId, deliveries: last ? deliveries.map(toFinal) : deliveries });
+      if (nextPage === undefined) return false;
+      page = nextPage;
+      await recordLeg(db, leg.id, { logPage: page });
+      if (now().getTime() > untilMs) return true;
+    }
+  }
+
+  /** A leg that has ended is read from the first page to the last one before it counts as finished. True when there is more to read. */
+  async function finishLeg(look: Look, uid: string): Promise<boolean> {
+    const { campaign, leg } = look;
+    const firstTime = leg.finishedAt === null;
+    if (firstTime) await recordLeg(db, leg.id, { logPage: 1, finishedAt: now() });
+    if (await readLog({ ...look, leg: firstTime ? { ...leg, logPage: 1 } : leg }, uid, { last: true })) return true;
+    await skipPending(db, { campaignId: campaign.id, legId: leg.id, reason: 'not_sent_there' });
+    await moveLeg(db, { id: leg.id, from: live, to: 'finished', now: now() });
+    return false;
+  }
+
+  /** Who must not be mailed any more is taken out there before it is called skipped here. */
+  async function stopRecipients(campaign: Campaign): Promise<void> {
+    const { id: campaignId, mailwizzInstance: instanceId, mailwizzListId: listId } = campaign;
+    const place = await getPlace(db, campaign);
+    for (const { contact_id: contactId, uid, reason } of await findStopped(db, { campaignId, instanceId, listId, limit: stoppedAtOnce })) {
+      if (uid !== null) await mailwizz.unsubscribe(place, uid);
+      await skipRecipient(db, { campaignId, contactId, reason });
+    }
+  }
+
+  return {
+    /** Brings rows and figures up to date with MailWizz. Safe to repeat: what is known stays known. */
+    async watchLegs({ campaignId }: { campaignId: number }): Promise<CampaignLook> {
+      return beating(async () => {
+        const campaign = await getCampaign(db, campaignId);
+        await stopRecipients(campaign);
+        const untilMs = now().getTime() + lookBudgetMs;
+        const stats: LegStats[] = [];
+        let behind = false;
+        let stopped = false;
+        for (const leg of await listLegs(db, campaignId)) {
+          if (leg.mailwizzCampaignUid === null) continue;
+          const figures = await mailwizz.readStats(campaign.mailwizzInstance, leg.mailwizzCampaignUid);
+          stats.push(figures);
+          if (!live.includes(leg.state)) continue;
+          const look = { campaign, leg, untilMs };
+          if (figures.standing === 'gone') await abandon(leg);
+          else if (figures.standing === 'sent') behind = (await finishLeg(look, leg.mailwizzCampaignUid)) || behind;
+          else {
+            if (figures.processed > 0) behind = (await readLog(look, leg.mailwizzCampaignUid, { last: false })) || behind;
+            stopped ||= leg.state === 'started' && campaign.status === 'running' && figures.standing !== 'sending';
+          }
+        }
+        await countCampaign(db, campaignId);
+        await recordTotals(db, campaignId, sumStats(stats));
+        const open = (await listLegs(db, campaignId)).filter(({ state }) => !['finished', 'cancelled'].includes(state)).length;
+        return { open, behind, trouble: stopped ? 'instance' : findExcess(campaign, stats), test: testOf(campaign), nextLookMs: settings.campaignLookMs };
+      });
+    },
+
+    /** What the figures of a test decide, and the legs of the rest when they do. Safe to repeat: a decision stays. */
+    async decideTest({ campaignId }: { campaignId: number }): Promise<{ chosen: VariantKey | null }> {
+      const campaign = await getCampaign(db, campaignId);
+      if (campaign.abDecision?.chosen) return { chosen: campaign.abDecision.chosen };
+      const decision = await judgeTest(campaign);
+      if (decision.chosen) await planRest(campaign, decision.chosen);
+      await recordDecision(db, campaignId, decision);
+      return { chosen: decision.chosen };
+    },
+
+    /** An operator's choice, with the figures of the moment. Safe to repeat: a decision stays. */
+    async chooseVariant({ campaignId, variant }: { campaignId: number; variant: VariantKey }): Promise<void> {
+      const campaign = await getCampaign(db, campaignId);
+      if (campaign.abDecision?.chosen) return;
+      const decision = await judgeTest(campaign);
+      await planRest(campaign, variant);
+      await recordDecision(db, campaignId, { ...decision, chosen: variant, reason: `${decision.reason} An operator chose ${variant}.` });
+    },
+
+    /** Nobody stays pending: the sums of a campaign that is over are closed. Safe to repeat. */
+    async closeCampaign({ campaignId, reason }: { campaignId: number; reason: string }): Promise<CampaignFigures> {
+      return db.transaction(async (tx) => {
+        await skipPending(tx, { campaignId, reason });
+        for (const leg of await listLegs(tx, campaignId)) await moveLeg(tx, { id: leg.id, from: ['planned', ...live], to: 'cancelled', now: now() });
+        const figures = await countCampaign(tx, campaignId);
+        await recordFinish(tx, { id: campaignId, figures, now: now() });
+        return figures;
+      });
+    },
+  };
+
+  async function abandon(leg: StoredLeg): Promise<void> {
+    await recordLeg(db, leg.id, { lastError: 'Its MailWizz campaign is gone.' });
+    await skipPending(db, { campaignId: leg.campaignId, legId: leg.id, reason: 'gone_there' });
+    await moveLeg(db, { id: leg.id, from: live, to: 'cancelled', now: now() });
+  }
+
+  /** The figures from MailWizz, and what they say. */
+  async function judgeTest(campaign: Campaign): Promise<AbDecision> {
+    if (!campaign.abTest) throw new EngineError('invalid', `campaign ${campaign.id} has no test`);
+    const { metric } = campaign.abTest;
+    const results = new Map((await listVariants(db, campaign.id)).map(({ key }) => [key, { key, recipients: 0, hits: 0 }]));
+    for (const leg of await listLegs(db, campaign.id)) {
+      const result = results.get(leg.variant);
+      if (!result || leg.mailwizzCampaignUid === null || leg.part !== 'sample') continue;
+      const figures = await mailwizz.readStats(campaign.mailwizzInstance, leg.mailwizzCampaignUid);
+      result.recipients += figures.delivered;
+      result.hits += metric === 'opens' ? figures.opens : figures.clicks;
+    }
+    return decideAbTest([...results.values()], campaign.abTest);
+  }
+
+  async function planRest(campaign: Campaign, variant: VariantKey): Promise<void> {
+    const counts = await findRestBuckets(db, campaign.id);
+    const buckets = counts.map(({ bucket }) => bucket);
+    const range = buckets.length === 0 ? everyBucket : { from: Math.min(...buckets), to: Math.max(...buckets) };
+    await db.transaction(async (tx) => {
+      await recordWinner(tx, { campaignId: campaign.id, variant });
+      await insertLegs(tx, campaign.id, planLegs(counts, [{ variant, part: 'rest', range }], campaign.targetCountryCodes ?? []), markerOf(campaign));
+      await assignRest(tx, campaign.id);
+    });
+  }
+
+  function testOf({ abTest, abDecision, startedAt }: Campaign): CampaignLook['test'] {
+    if (!abTest || abDecision?.chosen) return null;
+    return { endsInMs: Math.max(0, (startedAt?.getTime() ?? 0) + abTest.testMinutes * 60_000 - now().getTime()) };
+  }
+};
+
+/** What MailWizz gave up trying has failed when its campaign is over. */
+const toFinal = (delivery: Delivered): Delivered => (delivery.outcome === 'pending' ? { ...delivery, outcome: 'failed' } : delivery);
+
+const sum = (stats: LegStats[], of: (figures: LegStats) => number) => stats.reduce((total, figures) => total + of(figures), 0);
+
+const sumStats = (stats: LegStats[]) => ({
+  sent: sum(stats, ({ delivered }) => delivered),
+  delivered: Math.max(0, sum(stats, ({ delivered, bounces }) => delivered - bounces)),
+  bounced: sum(stats, ({ bounces }) => bounces),
+  opened: sum(stats, ({ opens }) => opens),
+  clicked: sum(stats, ({ clicks }) => clicks),
+  unsubscribed: sum(stats, ({ unsubscribes }) => unsubscribes),
+  spamReports: sum(stats, ({ complaints }) => complaints),
+});
+
+function findExcess({ bounceLimit, complaintLimit }: Campaign, stats: LegStats[]): CampaignLook['trouble'] {
+  const { sent, bounced, spamReports } = sumStats(stats);
+  if (sent < ratedFrom) return null;
+  if (bounced / sent > bounceLimit) return 'bounce_rate';
+  return spamReports / sent > complaintLimit ? 'complaint_rate' : null;
+}
