@@ -6,22 +6,39 @@ import { campaigns, campaignVariants, emailTemplates, emailTemplateVersions } fr
 export type Template = typeof emailTemplates.$inferSelect;
 export type TemplateVersion = typeof emailTemplateVersions.$inferSelect;
 export type TemplateSummary = Omit<Template, 'htmlContent' | 'plainTextContent'>;
-export type TemplateFilter = { sourceId?: string | undefined; category?: string | undefined; language?: string | undefined; isActive?: boolean | undefined; q?: string | undefined };
+export type TemplateFilter = {
+  sourceId?: string | undefined;
+  category?: string | undefined;
+  language?: string | undefined;
+  isActive?: boolean | undefined;
+  q?: string | undefined;
+};
 
 /** Lists show no content: fifty templates may weigh 50 MB. */
 const { htmlContent: _html, plainTextContent: _text, ...summary } = getTableColumns(emailTemplates);
 
 /** Newest first. */
-export async function listTemplates(db: DbReader, filter: TemplateFilter & { page: number; limit: number }): Promise<{ items: TemplateSummary[]; total: number }> {
+export async function listTemplates(
+  db: DbReader,
+  filter: TemplateFilter & { page: number; limit: number },
+): Promise<{ items: TemplateSummary[]; total: number }> {
   const pattern = filter.q === undefined ? undefined : `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
   const where = and(
     filter.sourceId === undefined ? undefined : eq(emailTemplates.sourceId, filter.sourceId),
     filter.category === undefined ? undefined : eq(emailTemplates.category, filter.category),
     filter.language === undefined ? undefined : eq(emailTemplates.language, filter.language),
     filter.isActive === undefined ? undefined : eq(emailTemplates.isActive, filter.isActive),
-    pattern === undefined ? undefined : sql`(${emailTemplates.name} ilike ${pattern} or ${emailTemplates.description} ilike ${pattern} or ${emailTemplates.subjectLine} ilike ${pattern})`,
+    pattern === undefined
+      ? undefined
+      : sql`(${emailTemplates.name} ilike ${pattern} or ${emailTemplates.description} ilike ${pattern} or ${emailTemplates.subjectLine} ilike ${pattern})`,
   );
-  const items = await db.select(summary).from(emailTemplates).where(where).orderBy(desc(emailTemplates.id)).limit(filter.limit).offset((filter.page - 1) * filter.limit);
+  const items = await db
+    .select(summary)
+    .from(emailTemplates)
+    .where(where)
+    .orderBy(desc(emailTemplates.id))
+    .limit(filter.limit)
+    .offset((filter.page - 1) * filter.limit);
   const [row] = await db.select({ total: count() }).from(emailTemplates).where(where);
   return { items, total: row?.total ?? 0 };
 }
@@ -36,13 +53,27 @@ export async function proposeTemplates(db: DbReader, wish: TemplateWish, limit: 
   return db
     .select(summary)
     .from(emailTemplates)
-    .where(and(eq(emailTemplates.isActive, true), suits(emailTemplates.sourceId, wish.sourceId), suits(emailTemplates.category, wish.category), suits(emailTemplates.language, wish.language)))
-    .orderBy(desc(fit(emailTemplates.sourceId, wish.sourceId)), desc(fit(emailTemplates.category, wish.category)), desc(emailTemplates.timesUsed), desc(emailTemplates.id))
+    .where(
+      and(
+        eq(emailTemplates.isActive, true),
+        suits(emailTemplates.sourceId, wish.sourceId),
+        suits(emailTemplates.category, wish.category),
+        suits(emailTemplates.language, wish.language),
+      ),
+    )
+    .orderBy(
+      desc(fit(emailTemplates.sourceId, wish.sourceId)),
+      desc(fit(emailTemplates.category, wish.category)),
+      desc(emailTemplates.timesUsed),
+      desc(emailTemplates.id),
+    )
     .limit(limit);
 }
 
-const suits = (column: PgColumn, wished: string | undefined): SQL | undefined => (wished === undefined ? undefined : sql`(${column} is null or ${column} = ${wished})`);
-const fit = (column: PgColumn, wished: string | undefined): SQL => sql`case when ${column} is null then 1 when ${wished === undefined} then 0 else 2 end`;
+const suits = (column: PgColumn, wished: string | undefined): SQL | undefined =>
+  wished === undefined ? undefined : sql`(${column} is null or ${column} = ${wished})`;
+const fit = (column: PgColumn, wished: string | undefined): SQL =>
+  sql`case when ${column} is null then 1 when ${wished === undefined} then 0 else 2 end`;
 
 export async function findTemplate(db: DbReader, id: number): Promise<Template | undefined> {
   const [found] = await db.select().from(emailTemplates).where(eq(emailTemplates.id, id)).limit(1);
@@ -56,7 +87,10 @@ export async function lockTemplate(tx: DbHandle, id: number): Promise<Template |
 }
 
 /** The content as it was in that version. */
-export async function findTemplateVersion(db: DbReader, { templateId, version }: { templateId: number; version: number }): Promise<TemplateVersion | undefined> {
+export async function findTemplateVersion(
+  db: DbReader,
+  { templateId, version }: { templateId: number; version: number },
+): Promise<TemplateVersion | undefined> {
   const [found] = await db
     .select()
     .from(emailTemplateVersions)
@@ -70,7 +104,12 @@ export type VersionSummary = Pick<TemplateVersion, 'version' | 'subjectLine' | '
 /** Newest first, the last 200. */
 export async function listTemplateVersions(db: DbReader, templateId: number): Promise<VersionSummary[]> {
   const { version, subjectLine, createdAt, createdBy } = emailTemplateVersions;
-  return db.select({ version, subjectLine, createdAt, createdBy }).from(emailTemplateVersions).where(eq(emailTemplateVersions.templateId, templateId)).orderBy(desc(version)).limit(200);
+  return db
+    .select({ version, subjectLine, createdAt, createdBy })
+    .from(emailTemplateVersions)
+    .where(eq(emailTemplateVersions.templateId, templateId))
+    .orderBy(desc(version))
+    .limit(200);
 }
 
 /** The template with its first version. */
@@ -82,7 +121,12 @@ export async function insertTemplate(tx: DbHandle, template: typeof emailTemplat
 }
 
 /** Changed content becomes the next version; `template` is as it was locked, and what it says already makes none. */
-export async function updateTemplate(tx: DbHandle, template: Template, changes: Partial<typeof emailTemplates.$inferInsert>, actor: string): Promise<Template> {
+export async function updateTemplate(
+  tx: DbHandle,
+  template: Template,
+  changes: Partial<typeof emailTemplates.$inferInsert>,
+  actor: string,
+): Promise<Template> {
   const next = { ...template, ...changes };
   const isNew = (['subjectLine', 'htmlContent', 'plainTextContent'] as const).some((column) => next[column] !== template[column]);
   const [updated] = await tx
@@ -95,7 +139,11 @@ export async function updateTemplate(tx: DbHandle, template: Template, changes: 
   return updated;
 }
 
-async function insertVersion(tx: DbHandle, { id, version, subjectLine, htmlContent, plainTextContent }: Template, actor: string): Promise<void> {
+async function insertVersion(
+  tx: DbHandle,
+  { id, version, subjectLine, htmlContent, plainTextContent }: Template,
+  actor: string,
+): Promise<void> {
   await tx.insert(emailTemplateVersions).values({ templateId: id, version, subjectLine, htmlContent, plainTextContent, createdBy: actor });
 }
 

@@ -2,7 +2,7 @@ import type { Db } from '../../db/client';
 import { findContact } from '../../db/queries/contact-reads';
 import { findTemplate, findTemplateVersion } from '../../db/queries/email-templates';
 import { EngineError } from '../domain/errors';
-import { type Preview, renderTemplate, sampleReader, toValues } from '../domain/template';
+import { type Preview, renderTemplate, sampleReader, toValues } from '../domain/template-preview';
 import { previewAnswer } from '../schemas/answers';
 import { previewQuery, previewRequest } from '../schemas/requests';
 import { noTemplate, noVersion } from './email-templates';
