@@ -8,6 +8,8 @@ import type { Log } from '../log';
 import { createAlertRoutes } from './alerts';
 import { createAuthentication } from './auth';
 import { createBatchRoutes } from './batches';
+import type { CampaignOrders } from './campaign-orders';
+import { createCampaignRoutes } from './campaigns';
 import type { ContactActions } from './contact-actions';
 import { createContactRoutes } from './contacts';
 import { createIngestRoute, ingestOperation } from './contacts-ingest';
@@ -29,6 +31,7 @@ export type ApiDeps = {
   vault: Pick<Vault, 'seal'>;
   intake: Intake;
   contactActions: ContactActions;
+  campaignOrders: CampaignOrders;
   instanceChecks: InstanceChecks;
   client: Client;
   checks: { database: () => Promise<void>; temporal: () => Promise<void> };
@@ -44,6 +47,7 @@ export function createApp(deps: ApiDeps): Express {
     ...createInstanceRoutes({ db, vault: deps.vault }),
     ...createInstanceCheckRoutes({ db, checks: deps.instanceChecks, client: deps.client, taskQueue: deps.config.taskQueue }),
     ...createAlertRoutes({ db }),
+    ...createCampaignRoutes({ db, orders: deps.campaignOrders }),
     ...createTemplateRoutes({ db }),
     ...createPreviewRoutes({ db }),
   ];

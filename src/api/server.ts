@@ -14,6 +14,7 @@ import { ensureSchedules } from '../schedules';
 import { openTemporal } from '../temporal';
 import { createApp } from './app';
 import { createBatchStarter } from './batch-start';
+import { createCampaignOrders } from './campaign-orders';
 import { createContactActions } from './contact-actions';
 import type { InstanceChecks } from './instance-checks';
 import { createIntake } from './intake';
@@ -33,6 +34,7 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
   await refuseWeakDurability();
   const temporal = openTemporal(config);
   const starter = createBatchStarter({ client: temporal.client, taskQueue: config.taskQueue, log });
+  const campaignOrders = createCampaignOrders({ db, client: temporal.client, taskQueue: config.taskQueue, log });
   const app = createApp({
     db,
     config,
@@ -40,6 +42,7 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     vault,
     intake: createIntake({ pool, db, starter, ingestWaitMs: config.ingestWaitMs, now: () => new Date() }),
     contactActions: createContactActions({ db, client: temporal.client, taskQueue: config.taskQueue }),
+    campaignOrders,
     instanceChecks: createInstanceChecks(),
     client: temporal.client,
     checks: {
@@ -104,10 +107,10 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     let stopped = false;
     const look = () => {
       void ensureSchedules(temporal.client, config.taskQueue)
-        .then(() => requeueLostRuns({ db, client: temporal.client }))
+        .then(async () => (await requeueLostRuns({ db, client: temporal.client })) + (await campaignOrders.restartLost()))
         .then(
           (requeued) => {
-            if (requeued > 0) log.warn({ lost: requeued }, 'batches without a run were queued again');
+            if (requeued > 0) log.warn({ lost: requeued }, 'batches and campaigns without a run were started again');
             return lookAgainMs;
           },
           (error: unknown) => {

@@ -43,6 +43,7 @@ export async function startEngine(databaseUrl: string, { temporal = process.env[
     INJECTION_WAITS: '300ms,500ms,1s,1s,2s,2s,5s,10s,10s,10s,10s',
     MAILWIZZ_PROBE_EVERY: '1s',
     DUE_BUCKET: '200ms',
+    CAMPAIGN_LOOK: '300ms',
     // A busy machine may take long to start the worker; what a test asserts must not depend on it.
     INGEST_WAIT: '50s',
     ...env,

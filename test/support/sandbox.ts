@@ -21,6 +21,11 @@ export function controlOf(instance: Instance) {
     empty: () => call('DELETE', '/subscribers'),
     calls: () => call('GET', '/calls') as Promise<Record<string, number>>,
     blacklist: (email: string) => call('POST', '/blacklist', { email }),
+    clock: (clock: { mode?: 'auto' | 'manual'; every_ms?: number; batch?: number }) => call('POST', '/clock', clock),
+    tick: (max?: number) => call('POST', '/tick', max === undefined ? {} : { max }),
+    rates: (rates: object) => call('PUT', '/rates', rates),
+    campaigns: async (marker: string) => ((await call('GET', '/truth/campaigns')).campaigns as { campaign_uid: string; name: string; status: string; audience: number; sent: number; errors: number }[]).filter(({ name }) => name.includes(marker)),
+    sentTo: async (uid: string) => ((await call('GET', `/truth/sent?campaign_uid=${uid}`)).sent as { email: string }[]).map(({ email }) => email),
     truth: async () => (await call('GET', '/truth')).lists as { list_id: number; subscribers: number; distinct_emails: number }[],
     subscribers: (listId: number) => call('GET', `/truth/subscribers?list_id=${listId}`) as Promise<{ email: string; subscriber_uid: string; status: string }[]>,
   };

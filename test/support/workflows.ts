@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities';
 import { verificationQueue } from '../../src/domain/batch';
+import { campaignQueue } from '../../src/domain/campaign-run';
 import { instanceQueue } from '../../src/domain/injection';
 import { bundleWorkflows } from '../../src/workflow-bundle';
 
@@ -26,7 +27,7 @@ export async function openWorkflowBench(): Promise<WorkflowBench> {
     async serve(activities, work, instanceIds = []) {
       const taskQueue = `test-${randomBytes(4).toString('hex')}`;
       const main = await Worker.create({ connection, taskQueue, workflowBundle, activities });
-      const queues = [verificationQueue(taskQueue), ...instanceIds.map((id) => instanceQueue(taskQueue, id))];
+      const queues = [verificationQueue(taskQueue), campaignQueue(taskQueue), ...instanceIds.map((id) => instanceQueue(taskQueue, id))];
       const others = await Promise.all(queues.map((queue) => Worker.create({ connection, taskQueue: queue, activities })));
       const running = [main, ...others].map((worker) => worker.run());
       try {
