@@ -75,7 +75,7 @@ export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }
           else if (figures.standing === 'sent') behind = (await finishLeg(look, leg.mailwizzCampaignUid)) || behind;
           else {
             if (figures.processed > 0) behind = (await readLog(look, leg.mailwizzCampaignUid, { last: false })) || behind;
-            stopped ||= leg.state === 'started' && campaign.status === 'running' && figures.standing !== 'sending';
+            stopped ||= campaign.status === 'running' && figures.standing !== 'sending';
           }
         }
         await countCampaign(db, campaignId);

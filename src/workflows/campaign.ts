@@ -23,6 +23,8 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   let saved = run.version;
   let stage = 'begins';
   let looks = 0;
+  /** All legs that are known are made and started: nothing to do but to watch them. */
+  let legsRun = false;
 
   const report = (): CampaignReport => ({ ...state, campaignId, stage });
   setHandler(campaignState, report);
@@ -120,6 +122,7 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
         if (await follow()) return await complete();
       } catch (error) {
         if (isCancellation(error)) throw error;
+        legsRun = false;
         log.warn('MailWizz is in trouble; tried again');
         tell('waits for MailWizz, which does not answer or refuses');
         if (version === seen) await changed(troubleWaitMs);
@@ -130,12 +133,15 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   /** One look; true when all is over. */
   async function follow(): Promise<boolean> {
     const seen = version;
-    if (state.status === 'paused') await campaignCalls().pauseLegs({ campaignId });
-    else {
+    if (state.status === 'paused') {
+      legsRun = false;
+      await campaignCalls().pauseLegs({ campaignId });
+    } else if (!legsRun) {
       tell('makes and starts its MailWizz campaigns');
       const { missing } = await campaignCalls().openLeg({ campaignId });
       if (missing > 0 || version !== seen) return false;
       await campaignCalls().startLegs({ campaignId });
+      legsRun = true;
     }
     if (version !== seen) return false;
     const look = await campaignCalls().watchLegs({ campaignId });
@@ -159,6 +165,7 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
 
   /** Samples are out until their time is over; then figures decide, or an operator. */
   async function followTest(endsInMs: number, nextLookMs: number): Promise<boolean> {
+    if (endsInMs <= 0 || chosen !== null) legsRun = false; // the rest may be planned now
     if (chosen !== null) await campaignCalls().chooseVariant({ campaignId, variant: chosen });
     else if (endsInMs > 0) {
       tell('tests its variants');
