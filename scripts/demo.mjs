@@ -55,6 +55,7 @@ async function run() {
     SMTP_PROVIDER_WAITS: '1s',
     SMTP_POOL_WAITS: '1s,2s,3s',
     SMTP_DNS_WAITS: '1s,2s',
+    MAILWIZZ_PROBE_EVERY: '1s',
     DUE_BUCKET: '1s',
   };
   const apiUrl = `http://127.0.0.1:${port}`;

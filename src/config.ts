@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -62,6 +62,7 @@ const environment = z.object({
   TEMPORAL_UI_URL: z.url('is a URL').optional(),
   TASK_QUEUE: z.string().regex(/^[\w.-]{1,100}$/, 'is up to 100 letters, digits, . _ -').default('email-engine'),
   SECRETS_KEY: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=$/, 'is <key id>:<32 bytes in base64>').optional(),
+  SECRETS_OLD_KEYS: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=(,[\w-]{1,20}:[A-Za-z0-9+/]{43}=){0,9}$/, 'is a list of <key id>:<32 bytes in base64>').optional(),
   ADMIN_API_KEY: z.string().regex(/^ee_adm_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/, 'has the form ee_adm_… of `email-engine keys create --operator`').optional(),
   VERIFICATION_DEPTH: z.enum(['syntax', 'dns', 'smtp'], 'is syntax, dns or smtp').default('dns'),
   DNS_SERVERS: servers,
@@ -82,6 +83,7 @@ const environment = z.object({
   SMTP_DNS_WAITS: durations('1m,10m,1h'),
   SMTP_PROVIDER_WAITS: durations('2h,4h'),
   SMTP_POOL_WAITS: durations('1m,10m,1h'),
+  MAILWIZZ_PROBE_EVERY: duration('30s'),
   INJECTION_WAITS: durations('5s,30s,2m,10m,30m'),
   DUE_BUCKET: duration('5s'),
   INGEST_WAIT: duration('5s'),
@@ -118,6 +120,7 @@ export function loadConfig(env: Record<string, string | undefined>) {
       uiUrl: set.TEMPORAL_UI_URL,
     },
     secretsKey: set.SECRETS_KEY,
+    secretsOldKeys: set.SECRETS_OLD_KEYS,
     adminApiKey: set.ADMIN_API_KEY,
     verification: {
       depth: set.VERIFICATION_DEPTH,
@@ -137,22 +140,32 @@ export function loadConfig(env: Record<string, string | undefined>) {
       provider: set.SMTP_PROVIDER_WAITS,
       pool: set.SMTP_POOL_WAITS,
     },
+    mailwizzProbeEveryMs: set.MAILWIZZ_PROBE_EVERY,
     injectionWaitsMs: set.INJECTION_WAITS,
     dueBucketMs: Math.max(100, set.DUE_BUCKET),
     ingestWaitMs: set.INGEST_WAIT,
   };
 }
 
-/** The key that seals secrets at rest: the setting, else one made once and kept under DATA_DIR. */
-export function loadSecretsKey(config: Config): { kid: string; key: Buffer } {
-  const text = config.secretsKey ?? readOrMakeKey(join(config.dataDir, 'secrets-key'));
-  const [kid = '', base64 = ''] = text.trim().split(':');
-  const key = Buffer.from(base64, 'base64');
-  if (key.length !== 32) throw new ConfigError([`${join(config.dataDir, 'secrets-key')} does not hold <key id>:<32 bytes in base64>`]);
-  return { kid, key };
+export type SecretsKeys = { keys: Map<string, Buffer>; currentKid: string };
+
+const secretsFile = (config: Config) => join(config.dataDir, 'secrets-key');
+
+/** The keys of what is sealed at rest: the settings, else a file under DATA_DIR made once. The first seals; all of them open. */
+export function loadSecretsKeys(config: Config): SecretsKeys {
+  const fromSettings = config.secretsKey !== undefined;
+  const lines = fromSettings ? [config.secretsKey, ...(config.secretsOldKeys?.split(',') ?? [])] : readOrMakeKeys(secretsFile(config)).trim().split(/\s+/);
+  const keys = new Map<string, Buffer>();
+  for (const line of lines) {
+    const [kid = '', base64 = ''] = (line ?? '').split(':');
+    const key = Buffer.from(base64, 'base64');
+    if (key.length !== 32 || keys.has(kid)) throw new ConfigError([`${fromSettings ? 'SECRETS_KEY and SECRETS_OLD_KEYS do' : `${secretsFile(config)} does`} not hold different <key id>:<32 bytes in base64>`]);
+    keys.set(kid, key);
+  }
+  return { keys, currentKid: [...keys.keys()][0] ?? '' };
 }
 
-function readOrMakeKey(file: string): string {
+function readOrMakeKeys(file: string): string {
   mkdirSync(join(file, '..'), { recursive: true });
   try {
     // Two processes may start at once: only one may make the key.
@@ -161,4 +174,17 @@ function readOrMakeKey(file: string): string {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   return readFileSync(file, 'utf8');
+}
+
+/** Puts a new key in front of the file's keys: from the next start on it seals, the others still open. Answers its id. */
+export function addSecretsKey(config: Config): string {
+  if (config.secretsKey !== undefined) throw new ConfigError(['SECRETS_KEY is set: put a new key there and the present one into SECRETS_OLD_KEYS']);
+  const file = secretsFile(config);
+  const known = readOrMakeKeys(file);
+  const numbers = [...loadSecretsKeys(config).keys.keys()].map((kid) => Number(/^k(\d+)$/.exec(kid)?.[1] ?? 0));
+  const kid = `k${Math.max(0, ...numbers) + 1}`;
+  // Whole or not at all: a half-written file would lock every secret away.
+  writeFileSync(`${file}.new`, `${kid}:${randomBytes(32).toString('base64')}\n${known}`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return kid;
 }

@@ -1,13 +1,21 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { SweepKind } from './domain/batch';
-import { sweepWorkflowId } from './domain/batch';
+import { type CalendarSpec, type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { reconcileWorkflowId, type SweepKind, sweepWorkflowId } from './domain/batch';
 import type * as workflows from './workflows';
 
+type Planned = { id: string; workflow: keyof typeof workflows; args: object[]; at: CalendarSpec };
+
 /** Specification 8: every hour, as the upper bound of how long anything stays behind. The minutes keep them apart. */
-const sweeps: { kind: SweepKind; minute: number }[] = [
-  { kind: 'validation', minute: 5 },
-  { kind: 'injection', minute: 25 },
-  { kind: 'statistics', minute: 45 },
+const sweep = (kind: SweepKind, minute: number): Planned => ({
+  id: sweepWorkflowId(kind),
+  workflow: 'sweep',
+  args: [{ kind }],
+  at: { hour: '*', minute, comment: `${kind} sweep, every hour` },
+});
+const planned: Planned[] = [
+  sweep('validation', 5),
+  sweep('injection', 25),
+  sweep('statistics', 45),
+  { id: reconcileWorkflowId(), workflow: 'reconcile', args: [{}], at: { hour: { start: 3, end: 23, step: 6 }, minute: 15, comment: 'our ledger and the lists of MailWizz, every six hours' } },
 ];
 
 /**
@@ -15,18 +23,17 @@ const sweeps: { kind: SweepKind; minute: number }[] = [
  * Temporal is new, and open batches may have lost their runs with the old one.
  */
 export async function ensureSchedules(client: Client, taskQueue: string): Promise<void> {
-  for (const { kind, minute } of sweeps) {
+  for (const { id, workflow, args, at } of planned) {
     await client.schedule
       .create({
-        scheduleId: sweepWorkflowId(kind),
-        spec: { calendars: [{ hour: '*', minute, comment: `${kind} sweep, every hour` }] },
+        scheduleId: id,
+        spec: { calendars: [at] },
         policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 hour' },
         state: { triggerImmediately: true },
-        action: { type: 'startWorkflow', workflowType: 'sweep' satisfies keyof typeof workflows, workflowId: sweepWorkflowId(kind), taskQueue, args: [{ kind }] },
+        action: { type: 'startWorkflow', workflowType: workflow, workflowId: id, taskQueue, args },
       })
       .catch((error: unknown) => {
         if (!(error instanceof ScheduleAlreadyRunning)) throw error;
       });
   }
 }
-

@@ -1,16 +1,17 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { openDatabase, pageWork } from '../db/client';
-import { findInstanceRecord, listInstanceLists } from '../db/queries/injections';
+import { recordRest } from '../db/queries/injections';
 import { listInstanceStates } from '../db/queries/pages';
 import { type Activities, createActivities } from './activities';
 import { mapFailures } from './activities/failures';
 import { createMailwizzGateway } from './adapters/mailwizz/gateway';
-import type { InstanceSettings } from './adapters/mailwizz/types';
 import { createVerifier } from './adapters/smtp';
 import type { Vault } from './adapters/vault';
 import type { Config } from './config';
-import { EngineError } from './domain/errors';
+import { verificationQueue } from './domain/batch';
+import { className } from './domain/errors';
 import { instanceQueue } from './domain/injection';
+import { createInstanceLoader } from './instance-settings';
 import type { Log } from './log';
 import { connectionOptions } from './temporal';
 import { loadWorkflowBundle } from './workflow-bundle';
@@ -18,8 +19,11 @@ import { loadWorkflowBundle } from './workflow-bundle';
 /** Activities of one page each run side by side; more would only queue at the database. */
 const activitiesAtOnce = 6;
 const injectionsAtOnce = 3;
+/** Pages that may wait for mail servers at the same time; the verifier has limits of its own for connections. */
+const verificationsAtOnce = 6;
 /** A new or reactivated instance is served after at most this time. */
 const instanceLookMs = 5_000;
+const syncAgainMs = 60_000;
 
 export type RunningWorker = { stop: () => Promise<void>; failed: Promise<never> };
 
@@ -28,7 +32,13 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
   Runtime.install({ logger: new DefaultLogger('ERROR', ({ level, message }) => log.warn({ level }, message)), shutdownSignals: [] });
   const database = openDatabase(config.databaseUrl, 16, (error) => log.warn({ error: error.name }, 'an idle database connection broke'), pageWork);
   const { db } = database;
-  const mailwizz = createMailwizzGateway({ loadInstance: (instanceId) => loadInstance(instanceId), now: Date.now, log });
+  const mailwizz = createMailwizzGateway({
+    loadInstance: createInstanceLoader({ db, vault }),
+    now: Date.now,
+    log,
+    sharedRest: { note: (instanceId, untilMs) => recordRest(db, { instanceId, untilMs }) },
+    door: { probeEveryMs: config.mailwizzProbeEveryMs },
+  });
   const verifier = createVerifier({ ...config.verification, now: Date.now });
   const activities = createActivities({
     db,
@@ -50,11 +60,21 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     maxConcurrentWorkflowTaskExecutions: 20,
     maxCachedWorkflows: 200,
   });
-  const injection: Pick<Activities, 'injectPage' | 'syncLists'> = activities;
+  const verifying: Pick<Activities, 'verifyPage'> = activities;
+  const verification = await Worker.create({
+    ...shared(),
+    taskQueue: verificationQueue(config.taskQueue),
+    activities: verifying,
+    maxConcurrentActivityTaskExecutions: verificationsAtOnce,
+  });
+  const injection: Pick<Activities, 'injectPage' | 'injectPlacements' | 'syncLists' | 'openReconciliations' | 'reconcileList'> = activities;
   const running = new Map<string, { worker: Worker; done: Promise<void> }>();
   const crash = withReject();
-  running.set('', { worker: main, done: main.run().catch((error: unknown) => crash.reject(error)) });
-  const tryToServe = () => serveInstances().catch((error: unknown) => log.warn({ error: nameOf(error) }, 'instances could not be read; they are looked at again'));
+  const run = (name: string, worker: Worker) => running.set(name, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });
+  run('', main);
+  run('verification', verification);
+  const syncAgainAt = new Map<string, number>();
+  const tryToServe = () => serveInstances().catch((error: unknown) => log.warn({ error: className(error) }, 'instances could not be read; they are looked at again'));
   const look = setInterval(() => void tryToServe(), instanceLookMs);
   await tryToServe();
   log.info({ taskQueue: config.taskQueue }, 'worker is ready');
@@ -74,44 +94,25 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
 
   async function serveInstances(): Promise<void> {
     for (const { instance_id: instanceId } of await listInstanceStates(db)) {
+      await syncNow(instanceId);
       if (running.has(instanceId)) continue;
-      await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: nameOf(error) }, 'lists could not be read'));
       const worker = await Worker.create({
         ...shared(),
         taskQueue: instanceQueue(config.taskQueue, instanceId),
         activities: injection,
         maxConcurrentActivityTaskExecutions: injectionsAtOnce,
       });
-      running.set(instanceId, { worker, done: worker.run().catch((error: unknown) => crash.reject(error)) });
+      run(instanceId, worker);
     }
   }
 
-  async function loadInstance(instanceId: string): Promise<InstanceSettings> {
-    const record = await findInstanceRecord(db, instanceId);
-    if (!record) throw new EngineError('notFound', `MailWizz instance '${instanceId}' not found`);
-    const open = (sealed: string, column: string) => vault.open(sealed, `mailwizz_instances/${instanceId}/${column}`);
-    const mysql = record.mysql_enabled && record.mysql_host !== null && record.mysql_database !== null && record.mysql_user !== null;
-    return {
-      instanceId,
-      apiUrl: record.api_url,
-      apiKey: open(record.api_key, 'api_key'),
-      ...(mysql && {
-        mysql: {
-          host: record.mysql_host ?? '',
-          port: record.mysql_port,
-          database: record.mysql_database ?? '',
-          user: record.mysql_user ?? '',
-          password: record.mysql_password === null ? '' : open(record.mysql_password, 'mysql_password'),
-          tablePrefix: record.mysql_table_prefix,
-        },
-      }),
-      allowPrivateNetwork: record.allow_private_network,
-      lists: await listInstanceLists(db, instanceId),
-    };
+  /** Nothing is asked of an instance whose lists are known; of another one, now and then until they are. */
+  async function syncNow(instanceId: string): Promise<void> {
+    if (Date.now() < (syncAgainAt.get(instanceId) ?? 0)) return;
+    syncAgainAt.set(instanceId, Date.now() + syncAgainMs);
+    await activities.syncLists({ instanceId }).catch((error: unknown) => log.warn({ instanceId, error: className(error) }, 'lists could not be read'));
   }
 }
-
-const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'unknown');
 
 /** Promise.withResolvers came with Node 22. */
 function withReject(): { promise: Promise<never>; reject: (error: unknown) => void } {

@@ -1,13 +1,17 @@
 import { sql } from 'drizzle-orm';
 import { batchesPerRun, leftToSweep, rowsPerSharedRun } from '../../src/domain/batch';
 import type { Db, DbHandle } from '../client';
+import type { RowKey } from './ingest';
+import type { ToEnrich } from './pages';
 
-/** Where the run of these batches is to be read in Temporal; a batch that is finished stays as it is. */
-export async function recordRunStart(db: DbHandle, run: { batchIds: number[]; workflowId: string }): Promise<void> {
-  await db.execute(sql`
+/** The first run that opens a batch owns it until the run is over or lost; answers the batches that this one owns. */
+export async function recordRunStart(db: DbHandle, run: { batchIds: number[]; workflowId: string }): Promise<number[]> {
+  const owned = await db.execute<{ id: number }>(sql`
     with gone as (delete from outbox where batch_id = any(${sql.param(run.batchIds)}))
-    update import_batches set workflow_id = ${run.workflowId}, state = 'running', completed_at = null, updated_at = now()
-    where id = any(${sql.param(run.batchIds)}) and state in ('received', 'running', 'completed')`);
+    update import_batches set workflow_id = ${run.workflowId}, state = 'running', completed_at = null, error = null, updated_at = now()
+    where id = any(${sql.param(run.batchIds)}) and state in ('received', 'running', 'completed') and (workflow_id is null or workflow_id = ${run.workflowId} or state = 'completed')
+    returning id`);
+  return owned.rows.map((row) => row.id).sort((a, b) => a - b);
 }
 
 export async function recordIngested(db: DbHandle, batchIds: number[]): Promise<void> {
@@ -42,25 +46,45 @@ export async function findNextDue(db: DbHandle, batchIds: number[]): Promise<{ d
 export async function closeBatches(db: Db, batchIds: number[]): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.execute(sql`
-      update import_batches set state = 'completed', completed_at = coalesce(completed_at, now()), updated_at = now()
+      update import_batches set state = 'completed', completed_at = coalesce(completed_at, now()), restarts = 0, updated_at = now()
       where id = any(${sql.param(batchIds)}) and state in ('received', 'running')`);
-    await refreshSourceTotals(tx, batchIds);
+    await addToSourceTotals(tx, batchIds);
   });
 }
 
-/** data_sources carries sums over its batches (specification 3.1, denormalised); without batches: all sources. */
-export async function refreshSourceTotals(db: DbHandle, batchIds?: number[]): Promise<void> {
-  await db.execute(sql`
-    with touched as (
-      select source_id from data_sources
-      where ${batchIds === undefined} or source_id in (select source_id from import_batches where id = any(${sql.param(batchIds ?? [])}))
-      order by source_id for update),
-    sums as (
-      select source_id, sum(received) received, sum(accepted - invalid) validated, sum(injected) injected, max(created_at) last_at
-      from import_batches where source_id in (select source_id from touched) and state <> 'uploading' and ingested_at is not null group by source_id)
-    update data_sources set total_contacts_received = sums.received, total_contacts_validated = sums.validated,
-      total_contacts_injected = sums.injected, last_sync_at = sums.last_at, updated_at = now()
+/** What these batches have that their sources have not counted yet, added (specification 3.1, denormalised). Safe to repeat: what is counted is noted. */
+async function addToSourceTotals(tx: DbHandle, batchIds: number[]): Promise<void> {
+  await tx.execute(sql`
+    select from data_sources where source_id in (select source_id from import_batches where id = any(${sql.param(batchIds)})) order by source_id for no key update`);
+  await tx.execute(sql`
+    with open as (
+      select id, source_id, created_at, received - counted_received received, accepted - invalid - counted_validated validated, injected - counted_injected injected
+      from import_batches where id = any(${sql.param(batchIds)})),
+    noted as (
+      update import_batches set counted_received = import_batches.received, counted_validated = import_batches.accepted - import_batches.invalid, counted_injected = import_batches.injected
+      from open where import_batches.id = open.id and import_batches.id = any(${sql.param(batchIds)})),
+    sums as (select source_id, sum(received) received, sum(validated) validated, sum(injected) injected, max(created_at) last_at from open group by source_id)
+    update data_sources set total_contacts_received = total_contacts_received + sums.received, total_contacts_validated = total_contacts_validated + sums.validated,
+      total_contacts_injected = total_contacts_injected + sums.injected, last_sync_at = greatest(last_sync_at, sums.last_at), updated_at = now()
     from sums where data_sources.source_id = sums.source_id`);
+}
+
+/** The hourly repair: every source's totals anew from its batches. The door stays open meanwhile: only writers of totals wait. */
+export async function refreshSourceTotals(db: Db): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.execute(sql`select from data_sources order by source_id for no key update`);
+    await tx.execute(sql`
+      update import_batches set counted_received = received, counted_validated = accepted - invalid, counted_injected = injected
+      where state <> 'uploading' and (counted_received, counted_validated, counted_injected) is distinct from (received, accepted - invalid, injected)`);
+    await tx.execute(sql`
+      with sums as (
+        select source_id, sum(counted_received) received, sum(counted_validated) validated, sum(counted_injected) injected, max(created_at) last_at
+        from import_batches where state <> 'uploading' group by source_id)
+      update data_sources set total_contacts_received = sums.received, total_contacts_validated = sums.validated, total_contacts_injected = sums.injected,
+        last_sync_at = sums.last_at, updated_at = now()
+      from sums where data_sources.source_id = sums.source_id
+        and (total_contacts_received, total_contacts_validated, total_contacts_injected, last_sync_at) is distinct from (sums.received, sums.validated, sums.injected, sums.last_at)`);
+  });
 }
 
 export type WaitingRun = { batchIds: number[]; firstBatchId: string; sourceId: string; received: number };
@@ -112,21 +136,55 @@ export async function requeueBatches(db: DbHandle, batchIds: number[]): Promise<
   return queued.rowCount ?? 0;
 }
 
-/** Rows that a finished run left behind (their waits were used up) become due again; answers the batches they belong to. */
-export async function reopenLeftRows(db: Db, sweep: { stage: 'validation' | 'injection'; limit: number }): Promise<number[]> {
-  const statuses = sweep.stage === 'validation' ? ['pending', 'validating'] : ['validated'];
-  const found = await db.execute<{ batch_id: number }>(sql`
+/** As `requeueBatches`, for batches whose run is gone: at once the first time, then later and later, so that a run that cannot succeed does not spin. */
+export async function requeueLostBatches(db: DbHandle, lost: { batchIds: number[]; error: string }): Promise<number> {
+  const queued = await db.execute(sql`
+    with again as (
+      update import_batches set restarts = restarts + 1, error = ${lost.error}, workflow_id = null, updated_at = now()
+      where id = any(${sql.param(lost.batchIds)}) and state in ('received', 'running') and not exists (select from outbox where outbox.batch_id = import_batches.id) returning id, restarts)
+    insert into outbox (batch_id, available_at)
+    select id, now() + case when restarts = 1 then interval '0' else least(interval '20 seconds' * power(2, least(restarts, 10) - 2), interval '10 minutes') end from again
+    on conflict do nothing`);
+  return queued.rowCount ?? 0;
+}
+
+export type LeftRows = { batchIds: number[]; last: RowKey | undefined };
+
+/**
+ * Rows that a finished run left behind (their waits were used up) become due again, a page in order of delivery; answers the batches they belong to.
+ * Those of an instance that is not in service stay: nobody could take them.
+ */
+export async function reopenLeftRows(db: Db, sweep: { stage: 'validation' | 'injection'; after: RowKey; limit: number }): Promise<LeftRows> {
+  const statuses = sweep.stage === 'validation' ? ['pending', 'validating'] : ['validated', 'injected'];
+  const found = await db.execute<{ batch_id: number; row_number: number }>(sql`
     with left_rows as (
       select rows.batch_id, rows.row_number, rows.received_at from batch_rows rows
         join import_batches batches on batches.id = rows.batch_id join contacts on contacts.id = rows.contact_id
-      where rows.outcome = 'accepted' and rows.fate is null and batches.state = 'completed' and contacts.status = any(${sql.param(statuses)})
+        left join mailwizz_instances instances on instances.instance_id = contacts.mailwizz_instance
+      where rows.outcome = 'accepted' and rows.fate is null and (rows.batch_id, rows.row_number) > (${sweep.after.batchId}, ${sweep.after.row})
+        and batches.state = 'completed' and contacts.status = any(${sql.param(statuses)}) and (instances.id is null or (instances.is_active and instances.parked_at is null))
       order by rows.batch_id, rows.row_number limit ${sweep.limit}),
     reopened as (
       update batch_rows set retry_at = null, deferrals = 0 from left_rows
-      where batch_rows.batch_id = left_rows.batch_id and batch_rows.row_number = left_rows.row_number and batch_rows.received_at = left_rows.received_at
-      returning batch_rows.batch_id)
-    select distinct batch_id from reopened order by batch_id`);
-  return found.rows.map((row) => row.batch_id);
+      where batch_rows.batch_id = left_rows.batch_id and batch_rows.row_number = left_rows.row_number and batch_rows.received_at = left_rows.received_at)
+    select batch_id, row_number from left_rows order by batch_id, row_number`);
+  const last = found.rows.at(-1);
+  return { batchIds: [...new Set(found.rows.map((row) => row.batch_id))], last: last && { batchId: last.batch_id, row: last.row_number } };
+}
+
+export type UnroutableContact = ToEnrich & { source_id: string | null };
+
+/** Contacts whose row was closed because no rule could route them, in order of id, with what the rules look at; `throughId` ends when all were seen. */
+export async function findUnroutableContacts(db: DbHandle, page: { afterId: number; limit: number }): Promise<{ contacts: UnroutableContact[]; throughId: number | undefined }> {
+  const candidates = await db.execute<{ id: number }>(sql`
+    select id from contacts where id > ${page.afterId} and status = 'validated' and mailwizz_list_id is null and deleted_at is null order by id limit ${page.limit}`);
+  const ids = candidates.rows.map((row) => row.id);
+  const found = await db.execute<UnroutableContact>(sql`
+    select id, source_id, category, tags, company, website, first_name, last_name, phone, country_code, language, raw_data, email_validation_result ->> 'state' verdict
+    from contacts where id = any(${sql.param(ids)}::bigint[])
+      and exists (select from batch_rows where batch_rows.contact_id = contacts.id and batch_rows.contact_id = any(${sql.param(ids)}::bigint[]) and batch_rows.fate = 'unroutable')
+    order by id`);
+  return { contacts: found.rows, throughId: ids.at(-1) };
 }
 
 /** Uploads whose sender went away without an end: never accepted, so nothing is lost. */

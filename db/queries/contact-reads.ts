@@ -1,7 +1,7 @@
-import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, isNull, lt, sql } from 'drizzle-orm';
 import type { ContactStatus } from '../../src/domain/contact';
 import type { DbHandle } from '../client';
-import { contactEvents, contacts, injections, suppressions } from '../schema';
+import { contactEvents, contacts, importBatches, injections, suppressions } from '../schema';
 
 export type Contact = typeof contacts.$inferSelect;
 export type ContactFilter = {
@@ -56,7 +56,13 @@ export async function findHistory(db: DbHandle, contact: { id: number; emailHash
   const sightings = await db.execute<Sighting>(sql`
     select batches.batch_id, batches.source_id, rows.row_number, rows.outcome, to_char(rows.received_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') received_at, batches.source_config
     from batch_rows rows join import_batches batches on batches.id = rows.batch_id where rows.contact_id = ${contact.id} order by rows.received_at desc limit 100`);
-  const placed = await db.select().from(injections).where(eq(injections.contactId, contact.id)).orderBy(injections.id).limit(100);
+  const placed = await db
+    .select({ ...getTableColumns(injections), batchId: importBatches.batchId })
+    .from(injections)
+    .leftJoin(importBatches, eq(importBatches.id, injections.batchId))
+    .where(eq(injections.contactId, contact.id))
+    .orderBy(injections.id)
+    .limit(100);
   const [suppression] = await db.select().from(suppressions).where(eq(suppressions.emailHash, contact.emailHash)).limit(1);
   return { events, sightings: sightings.rows, injections: placed, suppression };
 }

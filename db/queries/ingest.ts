@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { BatchCounts } from '../../src/domain/batch';
-import { waitingOf } from '../../src/domain/batch';
+import { maxRowBytes, waitingOf } from '../../src/domain/batch';
 import type { JudgedContact } from '../../src/schemas/contact-row';
 import type { Db, DbHandle } from '../client';
 
@@ -10,14 +10,24 @@ export type RawRow = { batch_id: number; row_number: number; received_at: string
 export type AcceptableRow = Omit<JudgedContact, 'address'> & Omit<RawRow, 'payload'> & { email: string; email_hash: string };
 export type RejectedRow = { batch_id: number; row_number: number; received_at: string; field: string; reason: string };
 
-/** The next rows of the batches nobody has judged yet, in delivery order. */
-export async function findRawRows(db: DbHandle, batchIds: number[], limit: number): Promise<RawRow[]> {
+/** A page of rows is in memory several times over. */
+const bytesAtOnce = 4 << 20;
+
+/** Rows that nobody has judged yet, in delivery order behind `after`; at least one, then up to `limit` rows and a few megabytes. */
+export async function findRawRows(db: DbHandle, page: { batchIds: number[]; after: RowKey; limit: number }): Promise<RawRow[]> {
   const found = await db.execute<RawRow>(sql`
-    select batch_id, row_number, received_at, payload from batch_rows
-    where batch_id = any(${sql.param(batchIds)}) and outcome is null
-    order by batch_id, row_number limit ${limit}`);
+    with rows as (
+      select batch_id, row_number, received_at, octet_length(payload) bytes from batch_rows
+      where batch_id = any(${sql.param(page.batchIds)}) and (batch_id, row_number) > (${page.after.batchId}, ${page.after.row}) and outcome is null
+      order by batch_id, row_number limit ${page.limit}),
+    fitting as (select *, sum(bytes) over (order by batch_id, row_number) - bytes before from rows)
+    select batch_id, row_number, received_at, left(payload, ${maxRowBytes + 1}) payload from batch_rows
+    where (batch_id, row_number, received_at) in (select batch_id, row_number, received_at from fitting where before < ${bytesAtOnce})
+    order by batch_id, row_number`);
   return found.rows;
 }
+
+export type RowKey = { batchId: number; row: number };
 
 /**
  * Stores judged rows in one transaction: a new address becomes a contact and its row is accepted; a known one makes its row a duplicate; both keep
@@ -50,7 +60,7 @@ export async function recordJudgedRows(db: Db, rows: { good: AcceptableRow[]; ba
         from moved group by batch_id)
       update import_batches set accepted = import_batches.accepted + counted.accepted, duplicates = import_batches.duplicates + counted.duplicates,
         rejected = import_batches.rejected + counted.rejected, updated_at = now()
-      from counted where import_batches.id = counted.batch_id`);
+      from counted where import_batches.id = counted.batch_id and import_batches.id = any(${sql.param(batchIds)}::bigint[])`);
   });
 }
 
@@ -76,7 +86,7 @@ async function insertNewContacts(tx: DbHandle, rows: AcceptableRow[]): Promise<S
       insert into contacts (email, email_hash, first_name, last_name, company, phone, website, country_code, language, category, tags, raw_data, social_links, source_id, import_batch_id)
       select email, email_hash, first_name, last_name, company, phone, website, country_code, language, category,
         array(select jsonb_array_elements_text(tags)), raw_data, social_links, batches.source_id, batches.batch_id
-      from input join import_batches batches on batches.id = input.batch_id
+      from input join import_batches batches on batches.id = input.batch_id and batches.id = any(${sql.param([...new Set(rows.map((row) => row.batch_id))])}::bigint[])
       order by email_hash
       on conflict do nothing
       returning id, email, email_hash, source_id),
@@ -87,10 +97,10 @@ async function insertNewContacts(tx: DbHandle, rows: AcceptableRow[]): Promise<S
 }
 
 /** Rows that repeated a known contact, to be merged into it, by pages of delivery order. */
-export async function findDuplicateRows(db: DbHandle, page: { batchIds: number[]; afterBatchId: number; afterRow: number; limit: number }) {
+export async function findDuplicateRows(db: DbHandle, page: { batchIds: number[]; after: RowKey; limit: number }) {
   const found = await db.execute<RawRow & { contact_id: number }>(sql`
     select batch_id, row_number, received_at, payload, contact_id from batch_rows
-    where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'duplicate' and (batch_id, row_number) > (${page.afterBatchId}, ${page.afterRow})
+    where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'duplicate' and (batch_id, row_number) > (${page.after.batchId}, ${page.after.row})
     order by batch_id, row_number limit ${page.limit}`);
   return found.rows;
 }

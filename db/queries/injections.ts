@@ -2,9 +2,11 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome, OutgoingContact } from '../../src/domain/injection';
 import { quietPeriodMs, toBucket } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
+import { raiseAlert } from './alerts';
 import { closeRows, closeSuppressed, findOpenContacts, type Handled, isOpen } from './pages';
 
-export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number };
+/** `attempt` is the fencing token: what a slower, earlier attempt has to say about a contact counts for nothing. */
+export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number; attempt: number };
 export type Claim = {
   /** Ours to send: nobody has tried, or nothing can have happened. */
   fresh: ClaimedContact[];
@@ -14,10 +16,11 @@ export type Claim = {
   throughContactId: number | undefined;
 };
 
-type ClaimRow = {
+export type ClaimRow = {
   contact_id: number;
   list_id: number;
   state: string;
+  attempt: number;
   claimed_at_ms: number;
   mine: boolean;
   email: string;
@@ -57,8 +60,8 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
         on conflict (contact_id, instance_id, list_id) do update
           set state = 'sending', attempt = injections.attempt + 1, claimed_at = excluded.claimed_at, updated_at = now()
           where injections.state = 'pending'
-        returning contact_id, list_id, state, claimed_at)
-      select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, taken.contact_id is not null mine,
+        returning contact_id, list_id, state, attempt, claimed_at)
+      select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, coalesce(taken.attempt, injections.attempt) attempt, taken.contact_id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language
       from due join contacts on contacts.id = due.id and contacts.id = any(${sql.param(ids)}::bigint[])
@@ -75,10 +78,11 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
   });
 }
 
-const toOutgoing = (row: ClaimRow): ClaimedContact => ({
+export const toOutgoing = (row: ClaimRow): ClaimedContact => ({
   contactId: row.contact_id,
   listId: row.list_id,
   claimedAtMs: row.claimed_at_ms,
+  attempt: row.attempt,
   email: row.email,
   firstName: row.first_name,
   lastName: row.last_name,
@@ -93,6 +97,23 @@ const toOutgoing = (row: ClaimRow): ClaimedContact => ({
   bucket: toBucket(row.email_hash),
 });
 
+/**
+ * Of contacts claimed a while ago, those that are still ours and may still be mailed; their claim counts from now on. So the time between a claim and
+ * its call stays short, and an absent address surely was not sent once the quiet period is over.
+ */
+export async function renewClaims(db: Db, { instanceId, contacts, now }: { instanceId: string; contacts: ClaimedContact[]; now: Date }): Promise<ClaimedContact[]> {
+  const renewed = await db.execute<{ contact_id: number; list_id: number }>(sql`
+    update injections set claimed_at = ${now.toISOString()} from json_to_recordset(${JSON.stringify(contacts.map(({ contactId, listId, attempt }) => ({ contact_id: contactId, list_id: listId, attempt })))}::json)
+      as ours(contact_id bigint, list_id int, attempt int)
+    where injections.contact_id = any(${sql.param(contacts.map((contact) => contact.contactId))}::bigint[]) and injections.contact_id = ours.contact_id
+      and injections.instance_id = ${instanceId} and injections.list_id = ours.list_id and injections.state = 'sending' and injections.attempt = ours.attempt
+      and not exists (select from contacts left join suppressions orders on orders.email_hash = contacts.email_hash
+        where contacts.id = injections.contact_id and (contacts.deleted_at is not null or orders.email_hash is not null))
+    returning injections.contact_id, injections.list_id`);
+  const ours = new Set(renewed.rows.map((row) => `${row.contact_id}/${row.list_id}`));
+  return contacts.filter((contact) => ours.has(`${contact.contactId}/${contact.listId}`)).map((contact) => ({ ...contact, claimedAtMs: now.getTime() }));
+}
+
 /** The ledger knows the end already (another batch, an operator): the row takes it over. */
 async function settleDone(tx: DbHandle, page: Handled, rows: { contactId: number; state: string }[]): Promise<void> {
   if (rows.length === 0) return;
@@ -103,7 +124,7 @@ async function settleDone(tx: DbHandle, page: Handled, rows: { contactId: number
 
 /**
  * Writes what became of claimed contacts into the ledger, the contact, its events and its row, all or nothing. Safe to repeat: an entry that has its
- * end already is left alone. An address that a look-up did not find stays unknown while a request of ours may still be alive.
+ * end already, or was claimed by a later attempt, is left alone. An address that a look-up did not find stays unknown while a request of ours may still be alive.
  */
 export async function recordInjections(
   db: DbHandle,
@@ -121,6 +142,7 @@ export async function recordInjections(
     return {
       contact_id: contact.contactId,
       list_id: contact.listId,
+      attempt: contact.attempt,
       outcome: settled.outcome,
       reason: 'reason' in settled ? settled.reason.slice(0, 100) : null,
       uid: settled.outcome === 'injected' ? settled.uid : null,
@@ -133,34 +155,38 @@ export async function recordInjections(
   await db.execute(sql`
     with input as (
       select * from json_to_recordset(${JSON.stringify(input)}::json)
-        as x(contact_id bigint, list_id int, outcome text, reason text, uid text, method text, subscriber_id bigint, not_before timestamptz)),
+        as x(contact_id bigint, list_id int, attempt int, outcome text, reason text, uid text, method text, subscriber_id bigint, not_before timestamptz)),
     ledger as (
       update injections set
         state = case input.outcome when 'injected' then 'injected' when 'pending' then 'pending' when 'unknown' then 'unknown' else 'rejected' end,
         method = input.method, subscriber_uid = input.uid, reason = input.reason, updated_at = now()
       from input
       where injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.contact_id = input.contact_id and injections.instance_id = ${page.instanceId} and injections.list_id = input.list_id
-        and injections.state in ('pending', 'sending', 'unknown')
+        and injections.state in ('pending', 'sending', 'unknown') and injections.attempt = input.attempt
       returning input.*),
     moved as (
       update contacts set
-        status = case when ledger.outcome = 'injected' then 'injected' when ledger.reason in ('unsubscribed', 'blacklisted') then ledger.reason else contacts.status end,
-        status_changed_at = now(),
-        mailwizz_subscriber_uid = coalesce(ledger.uid, contacts.mailwizz_subscriber_uid),
-        injected_at = case when ledger.outcome = 'injected' then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
-        injection_result = case when ledger.outcome = 'injected'
+        -- An order not to mail that came while the call was under way stays.
+        status = case when ledger.reason in ('unsubscribed', 'blacklisted') and ledger.outcome = 'suppressed' then ledger.reason
+          when ledger.outcome = 'injected' and ledger.is_primary and contacts.status = 'validated' then 'injected' else contacts.status end,
+        status_changed_at = case when ledger.outcome = 'suppressed' or (ledger.outcome = 'injected' and ledger.is_primary) then now() else contacts.status_changed_at end,
+        mailwizz_subscriber_uid = case when ledger.is_primary then coalesce(ledger.uid, contacts.mailwizz_subscriber_uid) else contacts.mailwizz_subscriber_uid end,
+        injected_at = case when ledger.outcome = 'injected' and ledger.is_primary then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
+        injection_result = case when not ledger.is_primary then contacts.injection_result when ledger.outcome = 'injected'
           then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success'))
           else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,
         updated_at = now()
-      from ledger where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
-      returning contacts.id, contacts.email, contacts.email_hash, contacts.status, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
+      from (select ledger.*, coalesce(homes.mailwizz_instance = ${page.instanceId} and homes.mailwizz_list_id = ledger.list_id, false) is_primary from ledger join contacts homes on homes.id = ledger.contact_id) ledger
+      where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
+      returning contacts.id, contacts.email, contacts.email_hash, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
     told as (
       insert into contact_events (contact_id, email, event_type, event_data, source)
-      select id, email, status, jsonb_strip_nulls(jsonb_build_object('instance_id', ${page.instanceId}::text, 'list_id', list_id, 'method', method, 'reason', reason)), 'injection'
-      from moved where status in ('injected', 'unsubscribed', 'blacklisted') and outcome in ('injected', 'suppressed')),
+      select id, email, case outcome when 'injected' then outcome else reason end,
+        jsonb_strip_nulls(jsonb_build_object('instance_id', ${page.instanceId}::text, 'list_id', list_id, 'method', method, 'reason', reason)), 'injection'
+      from moved where outcome = 'injected' or (outcome = 'suppressed' and reason in ('unsubscribed', 'blacklisted'))),
     ordered as (
       insert into suppressions (email_hash, reason, origin)
-      select email_hash, status, ${`mailwizz:${page.instanceId}`}::text from moved where outcome = 'suppressed' and status in ('unsubscribed', 'blacklisted')
+      select email_hash, reason, ${`mailwizz:${page.instanceId}`}::text from moved where outcome = 'suppressed' and reason in ('unsubscribed', 'blacklisted')
       order by email_hash on conflict do nothing),
     deferred as (
       update batch_rows set fate_reason = ledger.reason, deferrals = batch_rows.deferrals + 1,
@@ -188,12 +214,15 @@ export type InstanceRecord = {
   mysql_password: string | null;
   mysql_table_prefix: string;
   allow_private_network: boolean;
+  rest_until_ms: number | null;
+  parked: boolean;
 };
 
 /** The instance as stored: its secrets are sealed. */
 export async function findInstanceRecord(db: DbHandle, instanceId: string): Promise<InstanceRecord | undefined> {
   const found = await db.execute<InstanceRecord>(sql`
-    select instance_id, api_url, api_key, mysql_enabled, mysql_host, mysql_port, mysql_database, mysql_user, mysql_password, mysql_table_prefix, allow_private_network
+    select instance_id, api_url, api_key, mysql_enabled, mysql_host, mysql_port, mysql_database, mysql_user, mysql_password, mysql_table_prefix, allow_private_network,
+      (extract(epoch from rest_until) * 1000)::bigint rest_until_ms, parked_at is not null parked
     from mailwizz_instances where instance_id = ${instanceId}`);
   return found.rows[0];
 }
@@ -207,22 +236,32 @@ export async function listInstanceLists(db: DbHandle, instanceId: string): Promi
 export async function recordLists(
   db: DbHandle,
   instanceId: string,
-  lists: { listId: number; listUid: string; name: string; fields: string[] }[],
+  lists: { listId: number; listUid: string; name: string; fields: string[]; subscribers?: number | undefined }[],
 ): Promise<void> {
-  const input = lists.map((list) => ({ list_id: list.listId, list_uid: list.listUid, name: list.name, fields: list.fields }));
+  const input = lists.map((list) => ({ list_id: list.listId, list_uid: list.listUid, name: list.name, fields: list.fields, subscribers: list.subscribers ?? null }));
   await db.execute(sql`
-    with input as (select * from json_to_recordset(${JSON.stringify(input)}::json) as x(list_id int, list_uid text, name text, fields jsonb)),
+    with input as (select * from json_to_recordset(${JSON.stringify(input)}::json) as x(list_id int, list_uid text, name text, fields jsonb, subscribers int)),
     stored as (
-      insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields)
-      select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)) from input order by list_id
-      on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields, updated_at = now())
+      insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields, subscribers)
+      select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)), subscribers from input order by list_id
+      on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields,
+        subscribers = coalesce(excluded.subscribers, mailwizz_lists.subscribers), updated_at = now())
     update mailwizz_instances set last_sync_at = now() where instance_id = ${instanceId}`);
 }
 
-/** The instance denies us: nobody asks it again until its key is replaced. True when this call parked it. */
-export async function parkInstance(db: DbHandle, parking: { instanceId: string; reason: string }): Promise<boolean> {
-  const parked = await db.execute(sql`
-    update mailwizz_instances set parked_at = now(), last_error = ${parking.reason}, updated_at = now()
-    where instance_id = ${parking.instanceId} and parked_at is null`);
-  return parked.rowCount === 1;
+/** The instance asked to be left alone until then; every worker reads it. An earlier end does not shorten a later one. */
+export async function recordRest(db: DbHandle, { instanceId, untilMs }: { instanceId: string; untilMs: number }): Promise<void> {
+  await db.execute(sql`update mailwizz_instances set rest_until = greatest(rest_until, to_timestamp(${untilMs / 1000})) where instance_id = ${instanceId}`);
+}
+
+/** The instance denies us: nobody asks it again until its key is replaced. One alert, however many calls were denied; true when this call parked it. */
+export async function parkInstance(db: Db, { instanceId, reason }: { instanceId: string; reason: string }): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const parked = await tx.execute(sql`
+      update mailwizz_instances set parked_at = now(), last_error = ${reason}, updated_at = now()
+      where instance_id = ${instanceId} and parked_at is null`);
+    if (parked.rowCount !== 1) return false;
+    await raiseAlert(tx, { kind: 'instance_parked', subject: instanceId, message: `MailWizz instance ${instanceId} refuses our key (401 or 403). Its contacts wait; PATCH its api_key to go on.` });
+    return true;
+  });
 }

@@ -30,16 +30,16 @@ export async function updateInstance(db: DbHandle, instanceId: string, changes: 
   return updated;
 }
 
-export type ListRow = { list_id: number; list_uid: string; name: string; fields: string[]; injected_api: number; injected_mysql: number; pending: number; unknown: number };
+export type ListRow = { list_id: number; list_uid: string; name: string; fields: string[]; subscribers: number | null; read_at: string; injected_api: number; injected_mysql: number; pending: number; unknown: number };
 
 /** The lists of an instance with what our ledger says about each. */
 export async function listLists(db: DbHandle, instanceId: string): Promise<ListRow[]> {
   const found = await db.execute<ListRow>(sql`
-    select lists.list_id, lists.list_uid, lists.name, lists.fields, count(*) filter (where state = 'injected' and method = 'api') injected_api,
+    select lists.list_id, lists.list_uid, lists.name, lists.fields, lists.subscribers, to_char(lists.updated_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') read_at, count(*) filter (where state = 'injected' and method = 'api') injected_api,
       count(*) filter (where state = 'injected' and method = 'mysql') injected_mysql, count(*) filter (where state in ('pending', 'sending')) pending,
       count(*) filter (where state = 'unknown') unknown
     from mailwizz_lists lists left join injections on injections.instance_id = lists.instance_id and injections.list_id = lists.list_id
-    where lists.instance_id = ${instanceId} group by lists.list_id, lists.list_uid, lists.name, lists.fields order by lists.list_id limit 10000`);
+    where lists.instance_id = ${instanceId} group by lists.list_id, lists.list_uid, lists.name, lists.fields, lists.subscribers, lists.updated_at order by lists.list_id limit 10000`);
   return found.rows;
 }
 

@@ -27,16 +27,21 @@ export async function findOpenContacts(db: DbHandle, page: Handled): Promise<num
 
 export type ToVerify = { id: number; email: string; attempts: Record<string, number> | null };
 
-/** Contacts of the page whose address is still to be judged; with `force`, all of them. */
-export async function findContactsToVerify(db: DbHandle, page: Handled & { force: boolean; limit: number; afterId: number }): Promise<ToVerify[]> {
+/** Contacts of the page whose address is still to be judged; with `force`, all of them. Where a dialogue takes its time, they are shown as `validating`. */
+export async function claimContactsToVerify(db: DbHandle, page: Handled & { force: boolean; slow: boolean; limit: number; afterId: number }): Promise<ToVerify[]> {
   // Only an order for a single contact forces: its page holds that contact alone.
   const ids = page.force ? [page.throughContactId] : await findOpenContacts(db, page);
   const found = await db.execute<ToVerify>(sql`
-    select contacts.id, contacts.email, contacts.email_validation_result -> 'attempts' attempts
-    from contacts
-    where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id > ${page.afterId} and contacts.deleted_at is null
-      and (${page.force} or contacts.status in ('pending', 'validating'))
-    order by contacts.id limit ${page.limit}`);
+    with due as (
+      select contacts.id, contacts.email, contacts.email_validation_result -> 'attempts' attempts, contacts.status
+      from contacts
+      where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id > ${page.afterId} and contacts.deleted_at is null
+        and (${page.force} or contacts.status in ('pending', 'validating'))
+      order by contacts.id limit ${page.limit}),
+    shown as (
+      update contacts set status = 'validating', status_changed_at = now(), updated_at = now() from due
+      where ${page.slow} and contacts.id = due.id and contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status = 'pending')
+    select id, email, attempts from due order by id`);
   return found.rows;
 }
 
@@ -50,29 +55,36 @@ export type VerifiedContact = {
   retry_at: string | null;
 };
 
-/** Keeps the verdicts with their evidence; an invalid address closes its row. Safe to repeat: only an undecided contact moves. */
-export async function recordVerdicts(db: DbHandle, page: Handled, verified: VerifiedContact[]): Promise<void> {
+/**
+ * Keeps the verdicts with their evidence; an invalid address closes its row, and a change of status is told once. Safe to repeat: only an undecided
+ * contact moves, and with `force` (an operator's order) also one that was found good before.
+ */
+export async function recordVerdicts(db: DbHandle, page: Handled & { force: boolean }, verified: VerifiedContact[]): Promise<void> {
   const ids = verified.map((contact) => contact.contact_id);
+  const movable = page.force ? ['pending', 'validating', 'validated'] : ['pending', 'validating'];
   await db.execute(sql`
     with input as (
       select * from json_to_recordset(${JSON.stringify(verified)}::json)
         as x(contact_id bigint, status text, email_valid boolean, result jsonb, reason text, retry_at timestamptz)),
+    judged as (
+      select input.*, contacts.status before, case when contacts.status = any(${sql.param(movable)}) then input.status else contacts.status end becomes
+      from input join contacts on contacts.id = input.contact_id where contacts.id = any(${sql.param(ids)}::bigint[]) order by contacts.id for no key update of contacts),
     moved as (
-      update contacts set status = case when contacts.status in ('pending', 'validating') then input.status else contacts.status end,
-        status_changed_at = case when contacts.status in ('pending', 'validating') then now() else contacts.status_changed_at end,
-        email_valid = input.email_valid, email_validation_result = input.result, updated_at = now()
-      from input where contacts.id = input.contact_id and contacts.id = any(${sql.param(ids)}::bigint[])
-      returning contacts.id, contacts.email, contacts.status, input.reason, input.retry_at),
+      update contacts set status = judged.becomes, status_changed_at = case when judged.becomes <> judged.before then now() else contacts.status_changed_at end,
+        email_valid = judged.email_valid, email_validation_result = judged.result, updated_at = now()
+      from judged where contacts.id = judged.contact_id and contacts.id = any(${sql.param(ids)}::bigint[])
+      returning contacts.id, contacts.email, contacts.status, judged.before, judged.reason, judged.retry_at),
     told as (
       insert into contact_events (contact_id, email, event_type, event_data, source)
-      select id, email, status, jsonb_build_object('reason', reason), 'verification' from moved where status in ('validated', 'invalid')),
+      select id, email, status, jsonb_build_object('reason', reason), 'verification' from moved where status <> before and status in ('validated', 'invalid')),
     rows as (
       update batch_rows set fate = case when moved.status = 'invalid' then 'invalid' end, fate_reason = case when moved.status <> 'validated' then moved.reason end,
         retry_at = case when moved.status = 'validating' then moved.retry_at end
       from moved where moved.status <> 'validated' and batch_rows.contact_id = moved.id and ${isOpen(page, ids)}
       returning batch_rows.batch_id, batch_rows.fate),
     counted as (select batch_id, count(*) n from rows where fate = 'invalid' group by batch_id)
-    update import_batches set invalid = invalid + counted.n, updated_at = now() from counted where import_batches.id = counted.batch_id`);
+    update import_batches set invalid = invalid + counted.n, updated_at = now()
+    from counted where import_batches.id = counted.batch_id and import_batches.id = any(${sql.param(page.batchIds)}::bigint[])`);
 }
 
 export type ToEnrich = {
@@ -151,9 +163,10 @@ export const closeRows = (page: Handled, contactIds: number[], closing: ReturnTy
       update batch_rows set fate = closing.fate, fate_reason = closing.reason, retry_at = null
       from closing where batch_rows.contact_id = closing.contact_id and ${isOpen(page, contactIds)}
       returning batch_rows.batch_id, batch_rows.fate),
-    ${countClosed}`;
+    ${countClosed(page.batchIds)}`;
 
-const countClosed = sql`
+/** By the ids of the batches: without them the planner reads every batch there ever was. */
+const countClosed = (batchIds: number[]) => sql`
     counted as (
       select batch_id, count(*) filter (where fate = 'injected') injected, count(*) filter (where fate = 'invalid') invalid,
         count(*) filter (where fate = 'suppressed') suppressed, count(*) filter (where fate = 'unroutable') unroutable,
@@ -162,7 +175,7 @@ const countClosed = sql`
     update import_batches set injected = import_batches.injected + counted.injected, invalid = import_batches.invalid + counted.invalid,
       suppressed = import_batches.suppressed + counted.suppressed, unroutable = import_batches.unroutable + counted.unroutable,
       failed = import_batches.failed + counted.failed, updated_at = now()
-    from counted where import_batches.id = counted.batch_id`;
+    from counted where import_batches.id = counted.batch_id and import_batches.id = any(${sql.param(batchIds)}::bigint[])`;
 
 /** The open rows of deleted contacts, and of contacts that an order not to mail has reached meanwhile, are closed before anything is sent. */
 export async function closeSuppressed(db: DbHandle, page: Handled, contactIds: number[]): Promise<void> {
@@ -195,22 +208,18 @@ export async function deferContacts(
 type InstanceRow = { instance_id: string; list_mapping: Record<string, number>; ready: boolean };
 type SourceRow = { source_id: string; default_mailwizz_instance: string | null; default_list_mapping: Record<string, number> };
 
-/** All that routing decides by, read together: the sources asked for, every instance, the active rules in order. */
-export async function loadRoutingTables(db: DbHandle, sourceIds: string[]): Promise<(sourceId: string | null) => RoutingTables> {
+/** All that routing decides by: the sources asked for, every instance, the active rules in order. */
+export async function loadRoutingTables(db: DbHandle, known: { sourceIds: (string | null)[]; instances: InstanceRow[] }): Promise<(sourceId: string | null) => RoutingTables> {
+  const sourceIds = [...new Set(known.sourceIds.filter((id) => id !== null))];
   const sources = await db.execute<SourceRow>(
     sql`select source_id, default_mailwizz_instance, default_list_mapping from data_sources where source_id = any(${sql.param(sourceIds)})`,
   );
-  const instances = await listInstanceStates(db);
+  const instances = known.instances.map((row) => ({ instanceId: row.instance_id, listMapping: row.list_mapping }));
+  const sourceOf = new Map(sources.rows.map((row) => [row.source_id, { instanceId: row.default_mailwizz_instance, listMapping: row.default_list_mapping }]));
   const rules = await db.execute<RoutingRule>(sql`
     select id, position, category, instance_id "instanceId", list_id "listId" from routing_rules where is_active order by position, id limit 10000`);
-  return (sourceId) => {
-    const source = sources.rows.find((row) => row.source_id === sourceId);
-    return {
-      source: { instanceId: source?.default_mailwizz_instance ?? null, listMapping: source?.default_list_mapping ?? {} },
-      instances: instances.map((row) => ({ instanceId: row.instance_id, listMapping: row.list_mapping })),
-      rules: rules.rows,
-    };
-  };
+  const noSource = { instanceId: null, listMapping: {} };
+  return (sourceId) => ({ source: sourceOf.get(sourceId ?? '') ?? noSource, instances, rules: rules.rows });
 }
 
 /** `ready`: active and not parked. */

@@ -3,6 +3,9 @@ import { demoSources, makeDeliveries } from './contacts.mjs';
 
 const counters = ['received', 'accepted', 'duplicates', 'rejected', 'injected', 'invalid', 'suppressed', 'unroutable', 'failed', 'waiting'];
 const settleLimitMs = 180_000;
+const subscribersBeforeFailure = 400;
+/** The API that went down comes back after these, so that the way back is seen too. */
+const deliveriesBeforeHealing = 4;
 
 /**
  * Seeds instances and sources through the public API, posts the demo deliveries with each source's own key, waits until nothing is in flight and
@@ -16,17 +19,32 @@ export async function runDemo({ apiUrl, adminKey, sandbox, uiUrl, keysFile, say 
   const deliveries = makeDeliveries();
   const failing = sandbox.instances[0];
   say(`Posting ${deliveries.reduce((sum, delivery) => sum + delivery.contacts.length, 0)} contacts from ${deliveries.length} sources through ${apiUrl}/api/v1/contacts/ingest`);
-  const batches = [];
-  await failAfter(failing, 400);
-  say(`The API of ${failing.instance_id} goes down after 400 subscribers: the rest of its contacts arrive through MySQL.`);
-  for (const delivery of deliveries) {
-    const answer = await createCaller(apiUrl, keys[delivery.source_id])('POST', '/api/v1/contacts/ingest', delivery);
-    batches.push(answer.batch_id);
-    say(`  ${delivery.source_id.padEnd(26)} ${String(delivery.contacts.length).padStart(5)} posted, batch ${answer.batch_id}`);
-  }
-  const settled = await settle(call, batches, say);
+  const [before, after] = [deliveries.slice(0, deliveriesBeforeHealing), deliveries.slice(deliveriesBeforeHealing)];
+  await failAfter(failing, subscribersBeforeFailure);
+  say(`The API of ${failing.instance_id} goes down after ${subscribersBeforeFailure} subscribers: the rest of its contacts arrive through MySQL.`);
+  const first = await settle(call, await post(before), say);
   await fetch(`${failing.control_url}/faults`, { method: 'DELETE' });
+  const down = await injectedInto(call, failing);
+  say(`The API of ${failing.instance_id} is back (${down.api} contacts came through it, ${down.mysql} through MySQL): the next ones take it again.`);
+  const settled = [...first, ...(await settle(call, await post(after), say))];
+  const back = await injectedInto(call, failing);
+  say(`${failing.instance_id} since then: ${back.api - down.api} through the API, ${back.mysql - down.mysql} through MySQL.`);
   return report({ call, sandbox, batches: settled, apiUrl, uiUrl, say });
+
+  async function post(some) {
+    const batches = [];
+    for (const delivery of some) {
+      const answer = await createCaller(apiUrl, keys[delivery.source_id])('POST', '/api/v1/contacts/ingest', delivery);
+      batches.push(answer.batch_id);
+      say(`  ${delivery.source_id.padEnd(26)} ${String(delivery.contacts.length).padStart(5)} posted, batch ${answer.batch_id}`);
+    }
+    return batches;
+  }
+}
+
+async function injectedInto(call, instance) {
+  const { items } = await call('GET', `/api/v1/mailwizz-instances/${instance.instance_id}/lists`);
+  return items.reduce((sum, list) => ({ api: sum.api + list.injected_api, mysql: sum.mysql + list.injected_mysql }), { api: 0, mysql: 0 });
 }
 
 function createCaller(apiUrl, key) {

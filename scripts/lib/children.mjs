@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
+import { say } from './settings.mjs';
 
 /**
  * A child that cannot outlive us: a small shell holds the read end of a pipe whose write end only we have, and ends the child when it closes, even by
@@ -72,8 +73,50 @@ export async function waitFor(check, { what, limitMs = 60_000, everyMs = 50, chi
   for (;;) {
     if (await check()) return;
     if (ended) throw new Error(`${what} ended before it was ready`);
-    if (Date.now() > until) throw new Error(`${what} was not ready within ${limitMs / 1000} s`);
+    if (Date.now() > until) {
+      await child?.stop();
+      throw new Error(`${what} was not ready within ${limitMs / 1000} s`);
+    }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+const restartsAllowed = 5;
+const restartsWithinMs = 60_000;
+/** What a killed server leaves behind (backends, locks) goes away by itself within a moment. */
+const restAfterEndMs = 500;
+
+/** A server that ends by itself (a crash, a kill) is launched again on the same data and ports; one that keeps ending is given up. */
+export async function keepRunning(what, launch) {
+  let child = await launch();
+  let stopping = false;
+  const watching = watch();
+
+  return { gaveUp: watching.then((gaveUp) => (gaveUp ? 1 : new Promise(() => undefined))), stop };
+
+  async function watch() {
+    for (let ends = []; ; ) {
+      await child?.exited;
+      if (stopping) return false;
+      ends = [...ends.filter((at) => at > Date.now() - restartsWithinMs), Date.now()];
+      if (ends.length > restartsAllowed) {
+        say(`${what} ended ${ends.length} times within a minute and is given up: its log tells why.`);
+        return true;
+      }
+      say(`${what} ended by itself; it is started again.`);
+      await new Promise((resolve) => setTimeout(resolve, restAfterEndMs * ends.length));
+      child = await launch().catch(() => undefined);
+      if (stopping) {
+        await child?.stop();
+        return false;
+      }
+    }
+  }
+
+  async function stop() {
+    stopping = true;
+    await child?.stop();
+    await watching;
   }
 }
 
@@ -86,6 +129,8 @@ export function createStack() {
       parts.push(part);
       return part;
     },
+    /** Resolves with an exit code when a part that was to run on is given up. */
+    gaveUp: () => Promise.race(parts.flatMap((part) => part.gaveUp ?? [])),
     stop: () => (stopping ??= parts.reduceRight((before, part) => before.then(() => part.stop()).catch(() => undefined), Promise.resolve())),
   };
 }

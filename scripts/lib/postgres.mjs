@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, chownSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { freePort, startChild, waitFor } from './children.mjs';
+import { freePort, keepRunning, startChild, waitFor } from './children.mjs';
 import { fail, root, say } from './settings.mjs';
 
 const unprivileged = 'email-engine';
@@ -46,15 +46,10 @@ export async function startPostgres(dataDir) {
     const made = run('initdb', ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${join(home, 'password')}`, '-E', 'UTF8', '--locale=C', '--no-instructions', '-N']);
     if (made.status !== 0) fail(`initdb failed:\n${made.stderr}`);
   }
-  await stopStale(data);
+  await stopStale(data); // before the port is looked at: it may be the one that an earlier server still holds
   const portFile = join(home, 'port');
   const port = await freePort(existsSync(portFile) ? Number(readFileSync(portFile, 'utf8')) : 54329);
   writeFileSync(portFile, String(port));
-  const child = startChild(
-    join(native, 'bin', 'postgres'),
-    ['-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    { logFile: join(dataDir, 'logs', 'postgres.log'), cwd: home, user, stopSignal: 'INT', killAfterS: 30 },
-  );
   const url = (database) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
   const { default: pg } = await import('pg');
   const connect = async () => {
@@ -67,12 +62,22 @@ export async function startPostgres(dataDir) {
       return undefined;
     }
   };
-  let client;
-  await waitFor(async () => (client = await connect()) !== undefined, { what: 'Postgres', child });
-  const found = await client.query("select 1 from pg_database where datname = 'email_engine'");
-  if (found.rowCount === 0) await client.query('create database email_engine');
-  await client.end();
-  return { url: url('email_engine'), adminUrl: url('postgres'), pid: () => postmasterPid(data), stop: () => child.stop() };
+  const launch = async () => {
+    await stopStale(data);
+    const child = startChild(
+      join(native, 'bin', 'postgres'),
+      ['-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      { logFile: join(dataDir, 'logs', 'postgres.log'), cwd: home, user, stopSignal: 'INT', killAfterS: 30 },
+    );
+    let client;
+    await waitFor(async () => (client = await connect()) !== undefined, { what: 'Postgres', child });
+    const found = await client.query("select 1 from pg_database where datname = 'email_engine'");
+    if (found.rowCount === 0) await client.query('create database email_engine');
+    await client.end();
+    return child;
+  };
+  const server = await keepRunning('Postgres', launch);
+  return { url: url('email_engine'), adminUrl: url('postgres'), ...server };
 }
 
 /** Postgres refuses to run as root. */

@@ -19,10 +19,10 @@ export async function startServices(env, dataDir, stack) {
   };
 }
 
-/** Runs until the first SIGINT or SIGTERM, or until `ended` does; stops everything in reverse order. */
+/** Runs until the first SIGINT or SIGTERM, until `ended` does or a server is given up; stops everything in reverse order. */
 export async function runUntilStopped(stack, ended = new Promise(() => undefined)) {
   const signal = new Promise((resolve) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((name) => process.on(name, () => resolve(0))));
-  const code = await Promise.race([signal, ended]);
+  const code = await Promise.race([signal, ended, stack.gaveUp()]);
   await stack.stop();
   process.exit(code);
 }

@@ -1,30 +1,36 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, isListening, startChild, waitFor } from './children.mjs';
+import { freePort, isListening, keepRunning, startChild, waitFor } from './children.mjs';
 import { findTemporal } from './temporal-binary.mjs';
 
 const searchAttributes = { SourceId: 'Keyword', BatchState: 'Keyword', Received: 'Int', Injected: 'Int' };
 
-/** Ports that were free a moment ago may be taken by now, and the server picks more of its own: another try finds others. */
+/** The dev server on a file that may be thrown away: open batches are queued again. Bound to loopback, since it has no authentication. */
 export async function startTemporal(dataDir) {
   const binary = await findTemporal();
   for (let tries = 1; ; tries += 1) {
+    const { port, uiPort } = await choosePorts(dataDir);
     try {
-      return await startOnce(dataDir, binary);
+      const server = await keepRunning('Temporal', () => launch({ binary, dataDir, port, uiPort }));
+      return { address: `127.0.0.1:${port}`, uiUrl: `http://127.0.0.1:${uiPort}`, ...server };
     } catch (error) {
+      // Ports that were free a moment ago may be taken by now, and the server picks more of its own: another try finds others.
       if (tries === 3) throw error;
     }
   }
 }
 
-/** The dev server on a file that may be thrown away: open batches are queued again. Bound to loopback, since it has no authentication. */
-async function startOnce(dataDir, binary) {
+async function choosePorts(dataDir) {
   const portFile = join(dataDir, 'temporal-ports');
   const [wanted, wantedUi] = existsSync(portFile) ? readFileSync(portFile, 'utf8').split(' ').map(Number) : [7233, 8233];
   const port = await freePort(wanted);
   const uiPort = await freePort(wantedUi);
   writeFileSync(portFile, `${port} ${uiPort}`);
+  return { port, uiPort };
+}
+
+async function launch({ binary, dataDir, port, uiPort }) {
   const child = startChild(
     binary,
     [
@@ -42,7 +48,7 @@ async function startOnce(dataDir, binary) {
   await waitFor(() => succeeds(binary, ['operator', 'cluster', 'health', '--address', address]), { what: 'Temporal', everyMs: 100, child });
   // A closed run stays readable for a month; a day is the default. Nothing waits for it.
   void succeeds(binary, ['operator', 'namespace', 'update', '--namespace', 'default', '--retention', '30d', '--address', address]);
-  return { address, uiUrl: `http://127.0.0.1:${uiPort}`, binary, stop: () => child.stop() };
+  return child;
 }
 
 const succeeds = (binary, args) =>

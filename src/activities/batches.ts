@@ -17,27 +17,31 @@ import {
   type RejectedRow,
 } from '../../db/queries/ingest';
 import type { BatchCounts, PageRange } from '../domain/batch';
-import { ingestChunk, pageSize } from '../domain/batch';
+import { pageSize, rowsAtOnce } from '../domain/batch';
 import { toDueBucket } from '../domain/waiting';
 import { judgeRow, type JudgedContact } from '../schemas/contact-row';
+import type { Db } from '../../db/client';
 import { beating } from './beating';
 import type { Deps } from './deps';
+import { codeOf } from './failures';
 
 type Run = { batchIds: number[] };
 
 export const createBatchActivities = ({ db, settings, now }: Deps) => ({
-  /** Tells the batches which workflow carries them. Safe to repeat. */
-  async openRun({ batchIds, workflowId }: Run & { workflowId: string }): Promise<void> {
-    await recordRunStart(db, { batchIds, workflowId });
+  /** Tells the batches which workflow carries them, and answers those that it may: one that another run took first is left to that. Safe to repeat. */
+  async openRun({ batchIds, workflowId }: Run & { workflowId: string }): Promise<Run> {
+    return { batchIds: await recordRunStart(db, { batchIds, workflowId }) };
   },
 
-  /** Judges every row alone and stores new contacts, chunk by chunk. Safe to repeat: goes on with the first row that has no outcome. */
+  /** Judges every row alone and stores new contacts, page by page. Safe to repeat: goes on with the first row that has no outcome. */
   async ingestRows({ batchIds }: Run): Promise<void> {
     await beating(async () => {
-      for (;;) {
-        const rows = await findRawRows(db, batchIds, ingestChunk);
-        if (rows.length === 0) return;
-        await recordJudgedRows(db, judgeRows(rows));
+      for (let after = firstRow; ; ) {
+        const rows = await findRawRows(db, { batchIds, after, limit: rowsAtOnce });
+        const last = rows.at(-1);
+        if (!last) return;
+        await recordOrBisect(db, judgeRows(rows));
+        after = { batchId: last.batch_id, row: last.row_number };
       }
     });
   },
@@ -45,8 +49,8 @@ export const createBatchActivities = ({ db, settings, now }: Deps) => ({
   /** Merges repeated rows into the contacts they repeat, and answers the counts of the ingest step. Safe to repeat: a merge fills blanks only. */
   async dedupeRows({ batchIds }: Run): Promise<BatchCounts> {
     await beating(async () => {
-      for (let after = { batchId: 0, row: 0 }; ; ) {
-        const rows = await findDuplicateRows(db, { batchIds, afterBatchId: after.batchId, afterRow: after.row, limit: ingestChunk });
+      for (let after = firstRow; ; ) {
+        const rows = await findDuplicateRows(db, { batchIds, after, limit: rowsAtOnce });
         const last = rows.at(-1);
         if (!last) return;
         await fillBlanks(db, mergeRows(rows));
@@ -80,13 +84,35 @@ export const createBatchActivities = ({ db, settings, now }: Deps) => ({
   },
 });
 
+const firstRow = { batchId: 0, row: 0 };
+type JudgedRows = ReturnType<typeof judgeRows>;
+
+/** A row that Postgres cannot hold in spite of our judgement is found by halving, and rejected alone. */
+async function recordOrBisect(db: Db, { good, bad }: JudgedRows): Promise<void> {
+  try {
+    await recordJudgedRows(db, { good, bad });
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    const [only, second] = good;
+    if (only && !second) return await recordJudgedRows(db, { good: [], bad: [...bad, { ...toKey(only), field: '', reason: 'not_storable' }] });
+    if (good.length === 0) throw error;
+    const middle = Math.ceil(good.length / 2);
+    await recordOrBisect(db, { good: good.slice(0, middle), bad });
+    await recordOrBisect(db, { good: good.slice(middle), bad: [] });
+  }
+}
+
+/** SQLSTATE class 22: the data is at fault, and will be each time. */
+const isDataError = (error: unknown) => codeOf(error).trim().startsWith('22');
+const toKey = ({ batch_id, row_number, received_at }: AcceptableRow) => ({ batch_id, row_number, received_at });
+
 function judgeRows(rows: RawRow[]): { good: AcceptableRow[]; bad: RejectedRow[] } {
   const good: AcceptableRow[] = [];
   const bad: RejectedRow[] = [];
   for (const { payload, ...key } of rows) {
     const judged = judgeRow(payload);
     if ('contact' in judged) good.push({ ...key, ...toColumns(judged.contact), email: judged.contact.address.email, email_hash: judged.contact.address.emailHash });
-    else bad.push({ ...key, field: judged.field.slice(0, 100), reason: judged.reason.slice(0, 100) });
+    else bad.push({ ...key, field: judged.field.slice(0, 100).toWellFormed(), reason: judged.reason.slice(0, 100) });
   }
   return { good, bad };
 }

@@ -12,7 +12,7 @@ export type Deps = {
       signal?: AbortSignal,
     ) => Promise<{ id: number; verdict: Verdict }[]>;
   };
-  mailwizz: Pick<MailwizzGateway, 'addSubscribers' | 'lookUpSubscribers' | 'readLists'>;
+  mailwizz: Pick<MailwizzGateway, 'addSubscribers' | 'lookUpSubscribers' | 'readLists' | 'readSubscribers'>;
   settings: { depth: 'syntax' | 'dns' | 'smtp'; waits: Waits; injectionWaitsMs: number[]; dueBucketMs: number };
   now: () => Date;
   log: { info: (facts: object, message: string) => void; warn: (facts: object, message: string) => void };

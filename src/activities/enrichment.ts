@@ -19,7 +19,7 @@ export const createEnrichmentActivities = ({ db, now }: Deps) => ({
   },
 });
 
-const toInput = (contact: ToEnrich) => ({
+export const toInput = (contact: ToEnrich) => ({
   category: contact.category,
   tags: contact.tags,
   company: contact.company,

@@ -3,6 +3,8 @@ import type { Deps } from './deps';
 import { createEnrichmentActivities } from './enrichment';
 import { createInjectionActivities } from './injection';
 import { createMaintenanceActivities } from './maintenance';
+import { createPlacementActivities } from './placements';
+import { createReconciliationActivities } from './reconciliation';
 import { createRoutingActivities } from './routing';
 import { createVerificationActivities } from './verification';
 
@@ -12,6 +14,8 @@ export const createActivities = (deps: Deps) => ({
   ...createEnrichmentActivities(deps),
   ...createRoutingActivities(deps),
   ...createInjectionActivities(deps),
+  ...createPlacementActivities(deps),
+  ...createReconciliationActivities(deps),
   ...createMaintenanceActivities(deps),
 });
 export type Activities = ReturnType<typeof createActivities>;

@@ -22,9 +22,8 @@ export const createRoutingActivities = ({ db, settings, now, log }: Deps) => ({
     const page = { ...range, now: now() };
     await closeSuppressed(db, page, await findOpenContacts(db, page));
     const contacts = await findContactsToRoute(db, page);
-    const sourceIds = [...new Set(contacts.map((contact) => contact.source_id).filter((id) => id !== null))];
-    const tablesOf = await loadRoutingTables(db, sourceIds);
     const instances = await listInstanceStates(db);
+    const tablesOf = await loadRoutingTables(db, { sourceIds: contacts.map((contact) => contact.source_id), instances });
     const known = new Set(instances.map((instance) => instance.instance_id));
     const routed = contacts.map((contact): RoutedContact => {
       const route = routeContact(contact.category, tablesOf(contact.source_id));

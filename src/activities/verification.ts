@@ -1,5 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
-import { findContactsToVerify, recordVerdicts, type ToVerify, type VerifiedContact } from '../../db/queries/pages';
+import { claimContactsToVerify, recordVerdicts, type ToVerify, type VerifiedContact } from '../../db/queries/pages';
 import type { PageRange } from '../domain/batch';
 import { nextWaitMs } from '../domain/waiting';
 import type { Verdict } from '../domain/verdict';
@@ -18,7 +18,7 @@ export const createVerificationActivities = ({ db, verifier, settings, now }: De
     const page = { ...range, now: now() };
     await beating(async () => {
       for (let afterId = range.afterContactId; ; ) {
-        const lot = await findContactsToVerify(db, { ...page, force, afterId, limit: lotOf[settings.depth] });
+        const lot = await claimContactsToVerify(db, { ...page, force, slow: settings.depth === 'smtp', afterId, limit: lotOf[settings.depth] });
         const last = lot.at(-1);
         if (!last) return;
         const verdicts = await verifier.verifyAddresses(
@@ -26,7 +26,9 @@ export const createVerificationActivities = ({ db, verifier, settings, now }: De
           cancellationSignal(),
         );
         const attempts = new Map(lot.map((contact) => [contact.id, contact]));
-        await recordVerdicts(db, page, verdicts.map(({ id, verdict }) => toVerified(settings, { contactId: id, verdict, known: attempts.get(id), now: page.now })));
+        // A page may take minutes: waits begin when the answer is there.
+        const answeredAt = now();
+        await recordVerdicts(db, { ...page, force }, verdicts.map(({ id, verdict }) => toVerified(settings, { contactId: id, verdict, known: attempts.get(id), now: answeredAt })));
         afterId = last.id;
       }
     });

@@ -8,6 +8,9 @@ export type Vault = {
   open: (sealed: string, aad: string) => string;
 };
 
+/** Which key a seal needs; '' when it is no seal. */
+export const kidOf = (sealed: string) => /^v1\.([\w-]+)\./.exec(sealed)?.[1] ?? '';
+
 /** AES-256-GCM with a 96-bit random nonce (NIST SP 800-38D), as `v1.kid.nonce.ct.tag`. */
 export function createVault({ keys, currentKid }: { keys: Map<string, Buffer>; currentKid: string }): Vault {
   const keyOf = (kid: string) => {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
 import express, { type Express, Router } from 'express';
 import helmet from 'helmet';
 import type { Db } from '../../db/client';
 import type { Vault } from '../adapters/vault';
 import type { Log } from '../log';
+import { createAlertRoutes } from './alerts';
 import { createAuthentication } from './auth';
 import { createBatchRoutes } from './batches';
 import type { ContactActions } from './contact-actions';
@@ -12,6 +14,7 @@ import { createIngestRoute, ingestOperation } from './contacts-ingest';
 import { createSourceRoutes } from './data-sources';
 import { createDocs } from './docs';
 import { answerErrors, noRoute } from './errors';
+import { createInstanceCheckRoutes, type InstanceChecks } from './instance-checks';
 import { createInstanceRoutes } from './instances';
 import type { Intake } from './intake-types';
 import { createOpenApi } from './openapi';
@@ -19,11 +22,13 @@ import { toRouter } from './operations';
 
 export type ApiDeps = {
   db: Db;
-  config: { temporal: { uiUrl: string | undefined; namespace: string } };
+  config: { taskQueue: string; temporal: { uiUrl: string | undefined; namespace: string } };
   log: Log;
   vault: Pick<Vault, 'seal'>;
   intake: Intake;
   contactActions: ContactActions;
+  instanceChecks: InstanceChecks;
+  client: Client;
   checks: { database: () => Promise<void>; temporal: () => Promise<void> };
 };
 
@@ -35,6 +40,8 @@ export function createApp(deps: ApiDeps): Express {
     ...createContactRoutes({ db, actions: deps.contactActions }),
     ...createBatchRoutes({ db, temporalUi: { url: deps.config.temporal.uiUrl, namespace: deps.config.temporal.namespace } }),
     ...createInstanceRoutes({ db, vault: deps.vault }),
+    ...createInstanceCheckRoutes({ db, checks: deps.instanceChecks, client: deps.client, taskQueue: deps.config.taskQueue }),
+    ...createAlertRoutes({ db }),
   ];
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', 'simple');

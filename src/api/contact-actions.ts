@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from '../../db/client';
-import { reopenContactRow } from '../../db/queries/contact-actions';
+import { findStanding, reopenForInjection, reopenForVerification } from '../../db/queries/contact-actions';
 import type { PageRange } from '../domain/batch';
 import { EngineError } from '../domain/errors';
 import type * as workflows from '../workflows';
@@ -15,10 +15,11 @@ export function createContactActions({ db, client, taskQueue }: { db: Db; client
   return { validate: (contactId) => order(contactId, 'validate'), inject: (contactId) => order(contactId, 'inject') };
 
   async function order(contactId: number, action: 'validate' | 'inject') {
-    const found = await reopenContactRow(db, contactId);
+    const found = await findStanding(db, contactId);
     if (found === undefined) throw new EngineError('notFound', `contact ${contactId} not found`, { publicMessage: `There is no contact ${contactId}.` });
     const refusal = refusalOf(found, action);
     if (refusal !== undefined) throw new EngineError('conflict', refusal, { publicMessage: refusal });
+    await (action === 'validate' ? reopenForVerification(db, contactId) : reopenForInjection(db, contactId));
     const page: PageRange = { batchIds: found.batchId === null ? [] : [found.batchId], afterContactId: contactId - 1, throughContactId: contactId };
     const workflowId = `contact:${contactId}:${action}`;
     await client.workflow.start<typeof workflows.contactPage>('contactPage' satisfies keyof typeof workflows, {

@@ -1,8 +1,10 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import express, { type Request, type Response, Router } from 'express';
 import { EngineError } from '../domain/errors';
 import { ingestAnswer } from '../schemas/answers';
 import { ingestRequest } from '../schemas/requests';
+import { sliceContacts } from '../schemas/row-texts';
 import { callerOf, type Principal } from './auth';
 import type { Accepted, Intake } from './intake-types';
 import { type Operation, requireJson } from './operations';
@@ -34,7 +36,8 @@ export function createIngestRoute(intake: Intake): Router {
   routes.post('/contacts/ingest', requireJson, express.raw({ type: 'application/json', limit: bodyLimit }), async (req, res) => {
     const body: unknown = req.body;
     const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-    const request = ingestRequest.parse(parseJson(bytes));
+    const text = toText(bytes);
+    const request = ingestRequest.parse(parseJson(text));
     const caller = callerOf(res);
     allowSource(caller, request.source_id);
     const idempotencyKey = keyOf(req);
@@ -44,7 +47,7 @@ export function createIngestRoute(intake: Intake): Router {
       sourceConfig: cleanConfig(request.source_config),
       idempotencyKey,
       bodyHash: idempotencyKey === undefined ? undefined : createHash('sha256').update(bytes).digest('hex'),
-      rows: request.contacts.map((row) => JSON.stringify(row)),
+      rows: sliceContacts(text),
       wait: !/respond-async/.test(req.get('prefer') ?? ''),
     });
     answer(res, accepted);
@@ -87,9 +90,15 @@ function answer(res: Response, { batchId, received, counts, replayed }: Accepted
     .json({ batch_id: batchId, received, ...(counts && { accepted: counts.accepted, duplicates: counts.duplicates, rejected: counts.rejected }) });
 }
 
-function parseJson(bytes: Buffer): unknown {
+/** Bytes that are no UTF-8 would be stored as something else without a word. */
+function toText(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new EngineError('invalid', 'not utf-8', { publicMessage: 'The body is not valid UTF-8.', fields: [{ field: '', reason: 'not_utf8', message: 'is not valid UTF-8' }] });
+  return bytes.toString('utf8');
+}
+
+function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value: unknown = JSON.parse(text);
     return value;
   } catch {
     throw Object.assign(new Error('json'), { status: 400, type: 'entity.parse.failed' });

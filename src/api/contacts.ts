@@ -43,7 +43,7 @@ export const createContactRoutes = ({ db, actions }: { db: Db; actions: ContactA
       events: events.map((event) => ({ event_type: event.eventType, timestamp: event.timestamp, source: event.source, campaign_id: event.campaignId, event_data: event.eventData })),
       sightings: sightings.map(({ row_number, ...sighting }) => ({ ...sighting, row: row_number })),
       injections: injections.map((placed) => ({
-        instance_id: placed.instanceId, list_id: placed.listId, state: placed.state, method: placed.method, rule: placed.rule, attempt: placed.attempt, subscriber_uid: placed.subscriberUid, reason: placed.reason, updated_at: placed.updatedAt,
+        instance_id: placed.instanceId, list_id: placed.listId, state: placed.state, method: placed.method, rule: placed.rule, attempt: placed.attempt, subscriber_uid: placed.subscriberUid, reason: placed.reason, batch_id: placed.batchId, updated_at: placed.updatedAt,
       })),
       suppression: suppression === undefined ? null : { reason: suppression.reason, origin: suppression.origin, created_at: suppression.createdAt },
     });

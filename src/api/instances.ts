@@ -1,4 +1,5 @@
 import type { Db } from '../../db/client';
+import { resolveAlert } from '../../db/queries/alerts';
 import { recordAudit } from '../../db/queries/audit';
 import { recordLists } from '../../db/queries/injections';
 import { findInstance, type Instance, insertInstance, listAllCategoryRules, listInstances, listLists, listRoutingRules, updateInstance } from '../../db/queries/instances';
@@ -89,6 +90,7 @@ function change(db: Db, instanceId: string, changes: Parameters<typeof updateIns
   return db.transaction(async (tx) => {
     const changed = await updateInstance(tx, instanceId, changes);
     if (!changed) throw notFound(instanceId);
+    if (changes.parkedAt === null) await resolveAlert(tx, { kind: 'instance_parked', subject: instanceId });
     await recordAudit(tx, { actor, action, entity: instanceId, details: { fields: Object.keys(changes) } });
     return changed;
   });

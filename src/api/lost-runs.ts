@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from '../../db/client';
-import { findOpenRuns, requeueBatches } from '../../db/queries/batches';
+import { findOpenRuns, requeueLostBatches } from '../../db/queries/batches';
 
 /** A younger run may be about to start. */
 const settledMs = 10_000;
@@ -16,18 +16,18 @@ export async function requeueLostRuns({ db, client }: { db: Db; client: Client }
     const open = await findOpenRuns(db, { olderThanMs: settledMs, limit: runsPerLook, afterBatchId });
     if (open.length === 0) return requeued;
     for (const run of open) {
-      const alive = run.workflow_id !== null && (await isRunning(client, run.workflow_id));
-      if (!alive) requeued += await requeueBatches(db, run.batch_ids);
+      const state = run.workflow_id === null ? 'NOT_FOUND' : await stateOf(client, run.workflow_id);
+      if (state !== 'RUNNING') requeued += await requeueLostBatches(db, { batchIds: run.batch_ids, error: `run_${state.toLowerCase()}` });
       afterBatchId = Math.max(afterBatchId, ...run.batch_ids);
     }
   }
 }
 
-async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+async function stateOf(client: Client, workflowId: string): Promise<string> {
   try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+    return (await client.workflow.getHandle(workflowId).describe()).status.name;
   } catch (error) {
-    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return 'NOT_FOUND';
     throw error;
   }
 }

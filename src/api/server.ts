@@ -1,15 +1,21 @@
 import { createServer } from 'node:http';
 import { sql } from 'drizzle-orm';
 import { openDatabase } from '../../db/client';
+import { recordLists } from '../../db/queries/injections';
+import { createFields } from '../adapters/mailwizz/create-fields';
+import { createMailwizzGateway } from '../adapters/mailwizz/gateway';
+import { inspectInstance } from '../adapters/mailwizz/report';
 import type { Vault } from '../adapters/vault';
 import type { Config } from '../config';
 import { className } from '../domain/errors';
+import { createInstanceLoader } from '../instance-settings';
 import type { Log } from '../log';
 import { ensureSchedules } from '../schedules';
 import { openTemporal } from '../temporal';
 import { createApp } from './app';
 import { createBatchStarter } from './batch-start';
 import { createContactActions } from './contact-actions';
+import type { InstanceChecks } from './instance-checks';
 import { createIntake } from './intake';
 import { requeueLostRuns } from './lost-runs';
 import { startRelay } from './relay';
@@ -34,6 +40,8 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     vault,
     intake: createIntake({ pool, db, starter, ingestWaitMs: config.ingestWaitMs, now: () => new Date() }),
     contactActions: createContactActions({ db, client: temporal.client, taskQueue: config.taskQueue }),
+    instanceChecks: createInstanceChecks(),
+    client: temporal.client,
     checks: {
       database: async () => void (await db.execute(sql`select 1 from import_batches limit 1`)),
       temporal: async () => void (await temporal.client.withDeadline(Date.now() + 3_000, () => temporal.client.connection.ensureConnected())),
@@ -60,6 +68,25 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
       await close();
     },
   };
+
+  /** The tests an operator orders; each opens its connections and closes them. */
+  function createInstanceChecks(): InstanceChecks {
+    const loadInstance = createInstanceLoader({ db, vault });
+    const syncLists = async (instanceId: string) => {
+      const gateway = createMailwizzGateway({ loadInstance, now: Date.now, log });
+      try {
+        const lists = await gateway.surveyLists(instanceId);
+        await recordLists(db, instanceId, lists.flatMap(({ listId, ...list }) => (listId === undefined ? [] : [{ listId, ...list }])));
+      } finally {
+        await gateway.close();
+      }
+    };
+    return {
+      inspect: async (instanceId) => inspectInstance(await loadInstance(instanceId)),
+      createFields: async (instanceId, listUid, tags) => createFields(await loadInstance(instanceId), listUid, tags),
+      syncLists,
+    };
+  }
 
   /** 202 means committed: with these settings off, Postgres would acknowledge what a crash then loses (reliability.md 1.1). */
   async function refuseWeakDurability(): Promise<void> {

@@ -5,9 +5,11 @@ import { hasAdminKey, insertKey } from '../../db/queries/api-keys';
 import { createVault } from '../adapters/vault';
 import { startApi } from '../api/server';
 import { makeApiKey, parseApiKey } from '../api/keys';
-import { type Config, ConfigError, loadConfig, loadSecretsKey } from '../config';
+import { type Config, ConfigError, loadConfig, loadSecretsKeys } from '../config';
 import { createLog, type Log } from '../log';
 import { startWorker } from '../worker';
+import { checkMailwizzCommand } from './check-mailwizz';
+import { secretsCommand } from './secrets';
 
 type Values = Map<string, string | boolean | (string | boolean)[] | undefined>;
 export type Command = { summary: string; help: string; options: ParseArgsConfig; run: (values: Values, positionals: string[]) => Promise<number> };
@@ -39,6 +41,8 @@ export const commands: Record<string, Command> = {
     options: { options: { name: { type: 'string', default: 'operator' }, json: { type: 'boolean', default: false } } },
     run: createOperatorKey,
   },
+  secrets: secretsCommand,
+  'check-mailwizz': checkMailwizzCommand,
 };
 
 async function createOperatorKey(values: Values, positionals: string[]): Promise<number> {
@@ -60,8 +64,7 @@ async function createOperatorKey(values: Values, positionals: string[]): Promise
 /** Runs until SIGINT or SIGTERM; parts stop in reverse order. */
 async function runParts(parts: { api: boolean; worker: boolean }): Promise<number> {
   const config = loadConfig(process.env);
-  const { kid, key } = loadSecretsKey(config);
-  const vault = createVault({ keys: new Map([[kid, key]]), currentKid: kid });
+  const vault = createVault(loadSecretsKeys(config));
   const log = createLog(config.logLevel);
   await migrateWhenThere(config.databaseUrl, log);
   const firstKey = parts.api ? await ensureOperatorKey(config) : undefined;

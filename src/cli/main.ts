@@ -2,7 +2,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { commands } from './commands';
 
 const usage = () =>
-  ['Usage: email-engine <command> [options]', '', ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`), '', 'email-engine <command> --help tells more. Settings come from the environment; .env.example lists them.'].join('\n');
+  ['Usage: email-engine <command> [options]', '', ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(16)} ${summary}`), '', 'email-engine <command> --help tells more. Settings come from the environment; .env.example lists them.'].join('\n');
 
 async function main(argv: string[]): Promise<number> {
   const [name = '', ...rest] = argv;

@@ -45,6 +45,8 @@ export type ContactBatchInput = { batchIds: number[]; carried?: BatchProgress };
 /** All a run carries from one execution to the next. */
 export type BatchProgress = {
   ingested: boolean;
+  /** Another run was first to open the batches. */
+  left: boolean;
   afterContactId: number;
   pagesDone: number;
   counts: BatchCounts;
@@ -52,6 +54,7 @@ export type BatchProgress = {
 
 export const freshProgress = (): BatchProgress => ({
   ingested: false,
+  left: false,
   afterContactId: 0,
   pagesDone: 0,
   counts: { ...noCounts },
@@ -73,16 +76,22 @@ export const pageSize = 2000;
 export const pagesInFlight = 3;
 /** About 30 events a page: 60 pages stay below the 2,000 events that replay in about a second. */
 export const pagesPerRun = 60;
-/** Rows judged and stored by one activity before it answers; an activity goes on where the last one stopped. */
-export const ingestChunk = 2000;
+/** A row larger than this is kept by its first characters only and rejected (reliability.md 2.5, D7). */
+export const maxRowBytes = 64 * 1024;
+/** Rows judged and stored in one transaction. */
+export const rowsAtOnce = 2000;
 /** Small batches of one source that wait together may share one run, up to these limits. */
 export const batchesPerRun = 500;
-export const rowsPerSharedRun = 2000;
+export const rowsPerSharedRun = 10_000;
 /** Rows whose waits are used up are left to the hourly sweep: `retry_at` is then this. */
 export const leftToSweep = 'infinity';
 
+/** Dialogues with mail servers take minutes: on slots of their own they hold no other step of any source. */
+export const verificationQueue = (taskQueue: string) => `${taskQueue}:verification`;
+
 export type SweepKind = 'validation' | 'injection' | 'statistics';
 export const sweepWorkflowId = (kind: SweepKind) => `sweep:${kind}`;
+export const reconcileWorkflowId = (instanceId?: string) => (instanceId === undefined ? 'reconcile' : `reconcile:${instanceId}`);
 
 /** Everything of a batch must be somewhere: what is neither counted nor open would be lost. */
 export const waitingOf = (counts: Omit<BatchCounts, 'waiting'>) =>

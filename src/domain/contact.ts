@@ -18,6 +18,4 @@ export const contactEventTypes = [
 
 export const sourceTypes = ['scraping', 'api', 'upload', 'manual'] as const;
 
-export const campaignStatuses = ['draft', 'scheduled', 'running', 'paused', 'completed', 'cancelled'] as const;
-
 export const suppressionReasons = ['unsubscribed', 'bounced', 'spam_report', 'blacklisted', 'manual'] as const;

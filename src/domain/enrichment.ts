@@ -28,11 +28,11 @@ export const toWords = (text: string) =>
 
 /** Keyword rules decide only when the category is missing; no hit leaves it open, never a guess (specification 12.2, 25). */
 export function enrichContact(contact: EnrichmentInput, rules: CategoryRule[]): Enrichment {
-  const score = scoreContact(contact);
-  if (contact.category !== null) return { category: contact.category, categoryRule: null, score };
+  if (contact.category !== null) return { category: contact.category, categoryRule: null, score: scoreContact(contact) };
   const text = toWords([contact.tags.join(' '), contact.company ?? '', contact.website ?? '', contact.rawText].join(' '));
   const hit = rules.find((rule) => rule.words.some((word) => text.includes(` ${word} `)) && !rule.unless.some((word) => text.includes(` ${word} `)));
-  return { category: hit?.category ?? null, categoryRule: hit ? `category:${hit.id}` : null, score };
+  const category = hit?.category ?? null;
+  return { category, categoryRule: hit ? `category:${hit.id}` : null, score: scoreContact({ ...contact, category }) };
 }
 
 // verification.md 15: factor(deliverability) x (0.6 x fit + 0.4 x completeness); the factors are ours to set.

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { parseAddress, type Address } from '../domain/address';
+import { maxRowBytes } from '../domain/batch';
 
-/** A row larger than this is kept by its first characters only and rejected (reliability.md 2.5, D7). */
-export const maxRowBytes = 64 * 1024;
 const maxDepth = 20;
 const maxKeys = 200;
 
@@ -16,9 +15,10 @@ export const contactRow = z.object({
   company: text(255),
   phone: text(50),
   website: text(500),
-  country_code: z.string().trim().toUpperCase().regex(/^([A-Z]{2})?$/, 'not_two_letters').nullish(),
+  country_code: z.string().trim().regex(/^([A-Za-z]{2})?$/, 'not_two_letters').toUpperCase().nullish(),
   language: text(10),
-  category: text(100),
+  // Lower case before it is measured: it can be longer than what was delivered.
+  category: z.string().trim().toLowerCase().max(100, 'too_long').nullish(),
   tags: z.array(z.string().trim().max(100, 'too_long')).max(50, 'too_many').nullish(),
   raw_data: z.record(z.string(), z.unknown()).nullish(),
   social_links: z.record(z.string(), z.string().max(500, 'too_long')).nullish(),
@@ -65,7 +65,7 @@ export function judgeRow(payload: string): JudgedRow {
       website: data.website || null,
       country_code: data.country_code || null,
       language: data.language || null,
-      category: data.category ? data.category.toLowerCase() : null,
+      category: data.category || null,
       tags: [...new Set(data.tags ?? [])].filter((tag) => tag !== ''),
       raw_data: data.raw_data ?? null,
       social_links: data.social_links ?? socialOf(data.raw_data),
@@ -91,7 +91,7 @@ function reasonOf(issue: z.core.$ZodIssue | undefined): string {
 
 /** What Postgres would refuse or change silently, and what no honest row needs: NUL, lone surrogates, prototype keys, deep nesting. */
 function findPoison(value: unknown, path: string, depth: number, seen: { keys: number }): { field: string; reason: string } | undefined {
-  const field = path.slice(1, 100);
+  const field = path.slice(1, 100).toWellFormed();
   if (typeof value === 'string') {
     if (value.includes('\u0000')) return { field, reason: 'nul_character' };
     return value.isWellFormed() ? undefined : { field, reason: 'not_well_formed' };
@@ -102,7 +102,7 @@ function findPoison(value: unknown, path: string, depth: number, seen: { keys: n
   for (const [key, inner] of Object.entries(value)) {
     seen.keys += 1;
     if (seen.keys > maxKeys) return { field, reason: 'too_many_keys' };
-    if (key === '__proto__' || key === 'constructor' || key === 'prototype') return { field: `${path}.${key}`.slice(1, 100), reason: 'forbidden_key' };
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype') return { field: `${path}.${key}`.slice(1, 100).toWellFormed(), reason: 'forbidden_key' };
     const poison = findPoison(key, `${path}.key`, depth + 1, seen) ?? findPoison(inner, `${path}.${key}`, depth + 1, seen);
     if (poison) return poison;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alertKinds } from '../domain/alert';
 import { batchStates, rowFates, rowOutcomes } from '../domain/batch';
 import { contactStatuses, sourceTypes } from '../domain/contact';
 
@@ -50,6 +51,7 @@ export const contactChanges = z
   })
   .partial();
 
+export const alertFilter = z.strictObject({ state: z.enum(['open', 'all']).default('open'), kind: z.enum(alertKinds).optional() });
 export const batchFilter = z.strictObject({ source_id: word(100).optional(), state: z.enum(batchStates).optional() });
 export const rowFilter = z.strictObject({
   outcome: z.enum(rowOutcomes).optional(),
@@ -82,6 +84,10 @@ export const instanceChanges = newInstance
   .omit({ instance_id: true })
   .extend({ mysql_enabled: z.boolean(), mysql_port: z.number().int().min(1).max(65_535), mysql_table_prefix: z.string().regex(/^[a-z][a-z0-9_]{0,29}$/), allow_private_network: z.boolean(), list_mapping: mapping, is_active: z.boolean() })
   .partial();
+export const fieldsOrder = z.strictObject({ list_uids: z.array(z.string().regex(/^[a-z0-9]{1,50}$/)).min(1).max(1_000).optional() });
+const listNumber = z.coerce.number().int().min(1).max(2_147_483_647);
+export const reconciliationsQuery = z.strictObject({ list_id: listNumber.optional(), limit: z.coerce.number().int().min(1).max(200).default(50) });
+export const missingQuery = z.strictObject({ list_id: listNumber, after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1_000).default(200) });
 export const listMap = z.strictObject({
   lists: z.array(z.strictObject({ list_id: z.number().int().min(1), list_uid: z.string().regex(/^[a-z0-9]{1,50}$/), name: word(255), fields: z.array(word(50)).max(200).default([]) })).max(1_000),
 });

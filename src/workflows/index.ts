@@ -1,2 +1,3 @@
 export { contactBatch, contactPage } from './contact-batch';
+export { reconcile } from './reconcile';
 export { sweep } from './sweep';

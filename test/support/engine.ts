@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { makeApiKey } from '../../src/api/keys';
 import { sandboxInfo } from './sandbox';
@@ -24,7 +25,7 @@ const freePort = () =>
   });
 
 /** Real api and worker processes against one database, with short waits. */
-export async function startEngine(databaseUrl: string, { temporal = process.env['TEST_TEMPORAL_ADDRESS'] ?? '', env = {} }: { temporal?: string; env?: Record<string, string> } = {}): Promise<Engine> {
+export async function startEngine(databaseUrl: string, { temporal = process.env['TEST_TEMPORAL_ADDRESS'] ?? '', env = {}, logFile }: { temporal?: string; env?: Record<string, string>; logFile?: string } = {}): Promise<Engine> {
   const port = await freePort();
   const adminKey = makeApiKey('adm').text;
   const settings = {
@@ -40,7 +41,10 @@ export async function startEngine(databaseUrl: string, { temporal = process.env[
     VERIFICATION_DEPTH: 'dns',
     SMTP_DNS_WAITS: '200ms,300ms',
     INJECTION_WAITS: '300ms,500ms,1s,1s,2s,2s,5s,10s,10s,10s,10s',
+    MAILWIZZ_PROBE_EVERY: '1s',
     DUE_BUCKET: '200ms',
+    // A busy machine may take long to start the worker; what a test asserts must not depend on it.
+    INGEST_WAIT: '50s',
     ...env,
   };
   const parts = new Map<Part, ChildProcess>();
@@ -50,7 +54,7 @@ export async function startEngine(databaseUrl: string, { temporal = process.env[
   return { url, call, kill, start, stop: async () => void (await Promise.all([kill('worker'), kill('api')])) };
 
   async function start(part: Part): Promise<void> {
-    parts.set(part, spawn(process.execPath, ['bin/email-engine.cjs', part], { env: settings, stdio: ['ignore', 'ignore', 'inherit'] }));
+    parts.set(part, spawn(process.execPath, ['bin/email-engine.cjs', part], { env: settings, stdio: ['ignore', 'ignore', logFile === undefined ? 'inherit' : openSync(logFile, 'a')] }));
     if (part === 'api') await until(async () => (await fetch(`${url}/healthz`)).ok, 'the api');
   }
 

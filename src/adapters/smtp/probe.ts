@@ -117,4 +117,4 @@ export function toVerdict({ judgement, reply, phase }: Answer, peer: Peer, mailF
 }
 
 /** Their words are data: short, and nothing that a terminal or a page would obey. */
-const printable = (text: string) => text.replace(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ').toWellFormed().slice(0, 200);
+const printable = (text: string) => text.replace(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ').slice(0, 200).toWellFormed();
