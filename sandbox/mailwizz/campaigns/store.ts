@@ -76,14 +76,17 @@ export async function moveCampaign(db: Db, { id, from, to, at }: { id: number; f
 
 export type Condition = { where: string; values: unknown[] };
 
-/** The subscribers `s` a campaign is for, before the blacklists: the confirmed ones of its list and segment. */
-export async function audienceOf(context: Context, { list_id, segment_uid }: Pick<Campaign, 'list_id' | 'segment_uid'>): Promise<Condition> {
-  const segment = segment_uid === null ? { where: '1 = 1', values: [] } : await segmentCondition(context, list_id, segment_uid);
+type Audience = Pick<Campaign, 'list_id' | 'segment_id' | 'segment_uid'>;
+
+/** The subscribers `s` a campaign is for, before the blacklists: the confirmed ones of its list and segment. A segment that was deleted leaves nobody, never everybody. */
+export async function audienceOf(context: Context, { list_id, segment_id, segment_uid }: Audience): Promise<Condition> {
+  const whole = { where: '1 = 1', values: [] };
+  const segment = segment_id === null ? whole : await segmentCondition(context, list_id, segment_uid ?? '');
   return { where: `s.list_id = ? AND s.status = 'confirmed' AND (${segment.where})`, values: [list_id, ...segment.values] };
 }
 
-export async function countAudience(context: Context, campaign: Pick<Campaign, 'list_id' | 'segment_uid'>): Promise<number> {
-  const { where, values } = await audienceOf(context, campaign);
+export async function countAudience(context: Context, audience: Audience): Promise<number> {
+  const { where, values } = await audienceOf(context, audience);
   const [row] = await select<{ count: number }>(context.pool, `SELECT COUNT(*) count FROM mw_list_subscriber s WHERE ${where}`, values);
   return row?.count ?? 0;
 }

@@ -22,6 +22,7 @@ export const campaignTruthRoutes: ControlRoute[] = [
   { method: 'GET', path: '/truth/transactional', handle: readTransactional },
   { method: 'POST', path: '/events', handle: addEvent },
   { method: 'POST', path: '/campaign-groups', handle: addGroup },
+  { method: 'DELETE', path: '/campaigns', handle: removeCampaigns },
 ];
 
 const problem = (code: number, text: string): Answer => ({ code, body: { error: text } });
@@ -181,4 +182,10 @@ async function addGroup(context: Context, body: unknown): Promise<Answer> {
   const at = storedDate(context, context.now());
   await change(context.pool, 'INSERT INTO mw_campaign_group SET ?', [{ group_uid: uid, customer_id: context.customer.customer_id, name, date_added: at, last_updated: at }]);
   return { code: 201, body: { group_uid: uid, name } };
+}
+
+async function removeCampaigns({ pool }: Context): Promise<Answer> {
+  await change(pool, 'DELETE FROM mw_campaign');
+  await change(pool, 'DELETE FROM mw_transactional_email');
+  return { code: 200, body: {} };
 }

@@ -52,7 +52,7 @@ const toShortRecord = ({ switches }: Context, campaign: Campaign) => ({
 
 async function readCampaign(context: Context, campaign: Campaign): Promise<Answer> {
   const { list_uid, list_name, segment_uid, segment_name } = campaign;
-  const inList = await countAudience(context, { ...campaign, segment_uid: null });
+  const inList = await countAudience(context, { ...campaign, segment_id: null });
   const record = {
     campaign_uid: campaign.campaign_uid,
     campaign_id: String(campaign.campaign_id),

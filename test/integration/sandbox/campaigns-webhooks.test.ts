@@ -115,6 +115,8 @@ describe('the seven webhooks of the engine', () => {
   const engine = { style: 'engine', headers: { authorization: 'Bearer secret' } };
   const identity = ({ path, body }: Received) => [path, body.email, body.timestamp, body.event_data.url ?? ''].join(' ');
 
+  const changesOfKind = (events: string[]) => events.filter((event, index) => event.split(' ')[0] !== events[index - 1]?.split(' ')[0]).length;
+
   test('every event goes to its own address with the headers asked for', async () => {
     await mailwizz.rates(rates);
     await mailwizz.control('POST', '/webhooks', { ...engine, url: `${url}/in` });
@@ -148,8 +150,9 @@ describe('the seven webhooks of the engine', () => {
     for (const event of copied) counts.set(event, (counts.get(event) ?? 0) + 1);
     expect([...counts.keys()].toSorted()).toEqual(plain.toSorted());
     expect([Math.min(...counts.values()), Math.max(...counts.values())]).toEqual([2, 5]);
-    const firstSeen = [...counts.keys()];
-    expect(firstSeen).not.toEqual(plain);
+    // Unshuffled, all of one kind come together but for what is posted side by side.
+    expect(changesOfKind(plain)).toBeLessThan(25);
+    expect(changesOfKind([...counts.keys()])).toBeGreaterThan(40);
     expect((await run({ copies: [2, 5], shuffle: true, seed: 'a' })).toSorted()).toEqual(copied.toSorted());
     expect((await run({ copies: [2, 5], shuffle: true, seed: 'b' })).toSorted()).not.toEqual(copied.toSorted());
   });

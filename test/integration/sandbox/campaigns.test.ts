@@ -62,6 +62,14 @@ describe('creating', () => {
     expect(record.campaign_id).toMatch(/^\d+$/);
   });
 
+  test('a campaign may name a group, if it exists', async () => {
+    const group = await mailwizz.control('POST', '/campaign-groups', { name: 'Spring' });
+    const list = await mailwizz.listOf([]);
+    const uid = await mailwizz.createCampaign(list, { 'campaign[group_uid]': group.group_uid as string, 'campaign[status]': 'draft' });
+    expect((await mailwizz.api('GET', `/campaigns/${uid}`)).body.data.record.group).toEqual({ group_uid: group.group_uid, name: 'Spring' });
+    expect((await mailwizz.api('POST', '/campaigns', mailwizz.campaignForm(list, { 'campaign[group_uid]': 'zz999zzzzz999' }))).code).toBe(422);
+  });
+
   test('a template may come as uid or as a zip, and is frozen in the campaign', async () => {
     const list = await mailwizz.listOf(['one@example.test']);
     const template = (await mailwizz.api('POST', '/templates', { 'template[name]': 'T', 'template[content]': base64('<p>first</p>') })).body.template_uid as string;
