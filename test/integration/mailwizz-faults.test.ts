@@ -39,16 +39,16 @@ beforeEach(async () => {
 });
 afterEach(() => control.heal());
 
-/** A worker of one instance whose hours pass by order. */
+/** A worker of one instance whose hours pass by order; seconds pass by themselves. */
 function workerOf(load: () => InstanceSettings) {
-  let at = Date.parse('2027-03-01T12:00:00Z');
-  const now = () => at;
+  let ahead = 0;
+  const now = () => Date.now() + ahead;
   const log = { info: () => undefined, warn: () => undefined };
   const mailwizz = createMailwizzGateway({ loadInstance: async () => load(), now, log, timeouts: { connectMs: 500, firstByteMs: 800, totalMs: 1_500 }, door: { refusedRestMs: 0 } });
-  const { injectPage } = createInjectionActivities({ db: database.db, mailwizz, now: () => new Date(at), log, settings: { injectionWaitsMs: Array.from({ length: 60 }, () => 1_000) } } as never);
+  const { injectPage } = createInjectionActivities({ db: database.db, mailwizz, now: () => new Date(now()), log, settings: { injectionWaitsMs: Array.from({ length: 60 }, () => 1_000) } } as never);
   return {
     inject: (page: { batchIds: number[]; afterContactId: number; throughContactId: number }) => new MockActivityEnvironment().run(injectPage, { ...page, instanceId: 'client-1' }),
-    pass: (seconds: number) => void (at += seconds * 1_000),
+    pass: (seconds: number) => void (ahead += seconds * 1_000),
     close: () => mailwizz.close(),
   };
 }
