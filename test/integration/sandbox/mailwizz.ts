@@ -100,9 +100,11 @@ export function createClient({ api_url, api_key, control_url }: Pick<RunningInst
       'general[opt_in]': 'single',
     });
     const uid = String(created.body.list_uid);
-    for (let from = 0; from < emails.length; from += 150) {
+    // PHP drops what is beyond 1,000 variables.
+    const perCall = Math.floor(900 / (2 + Object.keys(fields(0)).length));
+    for (let from = 0; from < emails.length; from += perCall) {
       const rows = emails
-        .slice(from, from + 150)
+        .slice(from, from + perCall)
         .map((email, index) => [
           [`subscribers[${index}][EMAIL]`, email],
           [`subscribers[${index}][details][status]`, 'confirmed'],

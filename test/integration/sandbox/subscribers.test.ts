@@ -177,6 +177,13 @@ describe('bulk', () => {
   });
 });
 
+test.each([1, 20])('awkward values are stored as they came, %i rows at once', async (count) => {
+  const values = ["O'Brien \\", 'tab\there', 'line\nbreak\r\n', '\\N', '\\t\\n', 'nul\0byte', '"quoted", \'twice\'', '😀é\u0301', ' spaces ', '%_', 'NULL', '0', '; DROP TABLE mw_list; --', '{{x}}', '=1+1'];
+  const rows = Array.from({ length: count }, (_, index) => ({ EMAIL: `v${index}@example.test`, FNAME: values[index % values.length] ?? '', LNAME: values.join('') }));
+  expect((await bulk(rows)).body.data.records.filter(({ errors }: any) => errors)).toEqual([]);
+  expect((await truth()).map(({ email, fields }) => ({ EMAIL: email, FNAME: fields['FNAME'], LNAME: fields['LNAME'] }))).toEqual(rows);
+});
+
 describe('reading', () => {
   test('rows carry every tag as a key, newest first, and can be filtered by status', async () => {
     await bulk([{ EMAIL: 'a@example.test', FNAME: 'A' }, { EMAIL: 'b@example.test', 'details[status]': 'unsubscribed' }]);
