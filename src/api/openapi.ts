@@ -26,7 +26,7 @@ export function createOpenApi(operations: Operation[]): object {
 }
 
 function describe(operation: Operation): object {
-  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: name === 'contact_id' || name === 'alert_id' ? 'integer' : 'string' } }));
+  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: ['contact_id', 'alert_id', 'template_id'].includes(name ?? '') ? 'integer' : 'string' } }));
   const inQuery = Object.entries(operation.query?.shape ?? {}).map(([name, schema]) => ({ name, in: 'query', schema: toQuerySchema(schema) }));
   const errors = [401, 403, ...(operation.body || operation.query ? [422] : []), ...(operation.errors ?? []), 500, 503];
   const isIngest = operation.path === '/contacts/ingest';

@@ -91,3 +91,40 @@ export const missingQuery = z.strictObject({ list_id: listNumber, after: z.coerc
 export const listMap = z.strictObject({
   lists: z.array(z.strictObject({ list_id: z.number().int().min(1), list_uid: z.string().regex(/^[a-z0-9]{1,50}$/), name: word(255), fields: z.array(word(50)).max(200).default([]) })).max(1_000),
 });
+
+const bytes = (max: number, words: string) => z.string().refine((text) => Buffer.byteLength(text) <= max, `is larger than ${words}`);
+const category = z.string().trim().toLowerCase().min(1).max(100);
+const templateContent = z.strictObject({
+  // The narrowest column that a subject has to fit in over there.
+  subject_line: word(255),
+  html_content: bytes(1_048_576, '1 MB').min(1),
+  plain_text_content: bytes(262_144, '256 KB').nullish(),
+});
+export const newTemplate = templateContent.extend({
+  name: word(255),
+  description: z.string().max(5_000).nullish(),
+  source_id: word(100).nullish(),
+  category: category.nullish(),
+  language: word(10).default('fr'),
+});
+export const templateChanges = newTemplate.extend({ language: word(10), is_active: z.boolean() }).partial();
+export const templateFilter = z.strictObject({
+  source_id: word(100).optional(),
+  category: category.optional(),
+  language: word(10).optional(),
+  is_active: z.enum(['true', 'false']).optional(),
+  q: z.string().trim().min(2).max(100).optional(),
+});
+export const templateWish = templateFilter.pick({ source_id: true, category: true, language: true });
+const version = z.coerce.number().int().min(1).max(2_147_483_647);
+const contactId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+export const templateVersionQuery = z.strictObject({ version: version.optional() });
+export const previewQuery = z.strictObject({ contact_id: contactId.optional(), version: version.optional() });
+export const previewRequest = z.strictObject({
+  contact_id: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+  version: z.number().int().min(1).max(2_147_483_647).optional(),
+  sample: z
+    .record(z.string().regex(/^[A-Z][A-Z0-9_]{0,49}$/, 'is the name of a variable'), z.string().max(1_000))
+    .refine((values) => Object.keys(values).length <= 100, 'has more than 100 values')
+    .optional(),
+});
