@@ -1,6 +1,7 @@
 import { connect, Socket } from 'node:net';
-import mysql, { type Connection, type Pool, type QueryOptions, type RowDataPacket } from 'mysql2/promise';
+import mysql, { type Connection, type Pool, type PoolConnection, type QueryOptions, type RowDataPacket, type SslOptions } from 'mysql2/promise';
 import { createGuard, toBareHost } from './guard';
+import { codeOf } from './reasons';
 import type { MysqlSettings } from './types';
 
 /** Runs one statement with a time limit; values go in as parameters. */
@@ -21,25 +22,14 @@ const session = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTIO
 export function createConnections({ host, port, database, user, password, tls }: MysqlSettings, allowPrivate: boolean) {
   const guard = createGuard({ allowPrivate, timeoutMs: connectMs });
   const ready = new WeakSet<Connection>();
-  const pool: Pool = mysql.createPool({
-    ...{ host, port, database, user, password },
-    ...{
-      connectionLimit: connectionsAtOnce,
-      queueLimit: 100,
-      connectTimeout: connectMs,
-      charset: 'utf8mb4_general_ci',
-      multipleStatements: false,
-      stringifyObjects: true,
-    },
-    ...(tls && { ssl: { rejectUnauthorized: true, verifyIdentity: true } }),
-    stream: dial,
-  });
+  // Encrypted wherever the server can; proven only when asked for, since most MySQL servers prove themselves to nobody.
+  let pool = open({ rejectUnauthorized: tls ?? false, verifyIdentity: tls ?? false });
 
   return { lend, close: () => pool.end() };
 
   /** Give it back with `release`, or with `destroy` after any failure: the server then rolls back whatever it still held. */
   async function lend(): Promise<Lent> {
-    const connection = await pool.getConnection();
+    const connection = await take();
     const ask = toAsk(connection);
     try {
       if (!ready.has(connection.connection)) await ask(session);
@@ -49,6 +39,29 @@ export function createConnections({ host, port, database, user, password, tls }:
       throw error;
     }
     return { ask, release: () => connection.release(), destroy: () => connection.destroy() };
+  }
+
+  async function take(): Promise<PoolConnection> {
+    const used = pool;
+    try {
+      return await used.getConnection();
+    } catch (error) {
+      if (tls || codeOf(error) !== 'handshake_no_ssl_support') throw error;
+      if (pool === used) {
+        pool = open(undefined);
+        void used.end().catch(() => undefined);
+      }
+      return pool.getConnection();
+    }
+  }
+
+  function open(ssl: SslOptions | undefined): Pool {
+    return mysql.createPool({
+      ...{ host, port, database, user, password },
+      ...{ connectionLimit: connectionsAtOnce, queueLimit: 100, connectTimeout: connectMs, charset: 'utf8mb4_general_ci', multipleStatements: false, stringifyObjects: true },
+      ...(ssl && { ssl }),
+      stream: dial,
+    });
   }
 
   function dial(): Socket {
