@@ -5,10 +5,10 @@ import { type DataSource, findSource, insertSource, listSources, sumSource, upda
 import { findInstance } from '../../db/queries/instances';
 import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';
-import { newKey, newSource, sourceChanges } from '../schemas/requests';
+import { newKey, newSource, paging, sourceChanges } from '../schemas/requests';
 import { actorOf } from './auth';
 import { makeApiKey } from './keys';
-import { pageAnswer, paging, serve, textParam } from './operations';
+import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'data sources';
 const notFound = (sourceId: string) => new EngineError('notFound', 'no source', { publicMessage: `There is no data source ${sourceId}.` });

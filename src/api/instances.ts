@@ -6,9 +6,9 @@ import { findInstance, type Instance, insertInstance, listAllCategoryRules, list
 import type { Vault } from '../adapters/vault';
 import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';
-import { instanceChanges, listMap, newInstance } from '../schemas/requests';
+import { instanceChanges, listMap, newInstance, paging } from '../schemas/requests';
 import { actorOf } from './auth';
-import { pageAnswer, paging, serve, textParam } from './operations';
+import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'MailWizz instances';
 const notFound = (id: string) => new EngineError('notFound', 'no instance', { publicMessage: `There is no MailWizz instance ${id}.` });
