@@ -1,4 +1,4 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { SweepKind } from './domain/batch';
 import { sweepWorkflowId } from './domain/batch';
 import type * as workflows from './workflows';
@@ -9,6 +9,18 @@ const sweeps: { kind: SweepKind; minute: number }[] = [
   { kind: 'injection', minute: 25 },
   { kind: 'statistics', minute: 45 },
 ];
+
+/** False when the store of Temporal knows nothing of us: it is new, or was thrown away. The schedule that is made last stands for all. */
+export async function hasSchedules(client: Client): Promise<boolean> {
+  const last = sweeps.at(-1)?.kind ?? 'statistics';
+  try {
+    await client.schedule.getHandle(sweepWorkflowId(last)).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
+  }
+}
 
 /**
  * Makes the schedules that are missing; those that exist stay as an operator left them. A new one runs at once: when all were missing, the store of
@@ -29,4 +41,3 @@ export async function ensureSchedules(client: Client, taskQueue: string): Promis
       });
   }
 }
-
