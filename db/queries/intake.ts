@@ -79,12 +79,12 @@ export async function appendRows(pool: Pool, piece: { id: number; firstRow: numb
 }
 
 /** From here on the upload is accepted: its rows are counted and its workflow is in the outbox. False when it was given up before. */
-export async function finishUpload(pool: Pool, upload: { id: number; received: number; rejected: number; bodyHash: string | undefined }): Promise<boolean> {
+export async function finishUpload(pool: Pool, upload: { id: number; received: number; rejected: number; bodyHash: string | undefined; inline: boolean }): Promise<boolean> {
   const queued = await pool.query(
     `with done as (
        update import_batches set state = 'received', received = $2, rejected = $3, body_hash = $4, updated_at = now() where id = $1 and state = 'uploading' returning id)
-     insert into outbox (batch_id, available_at) select id, now() + make_interval(secs => ${inlineGraceSeconds}) from done`,
-    [upload.id, upload.received, upload.rejected, upload.bodyHash ?? null],
+     insert into outbox (batch_id, available_at) select id, now() + make_interval(secs => $5) from done`,
+    [upload.id, upload.received, upload.rejected, upload.bodyHash ?? null, upload.inline ? inlineGraceSeconds : 0],
   );
   return queued.rowCount === 1;
 }

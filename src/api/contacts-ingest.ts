@@ -5,7 +5,7 @@ import { maxRowBytes } from '../domain/batch';
 import { EngineError } from '../domain/errors';
 import { ingestAnswer } from '../schemas/answers';
 import { findPoison } from '../schemas/poison';
-import { ingestRequest, streamQuery } from '../schemas/requests';
+import { deliveryHeaders, ingestRequest, streamQuery } from '../schemas/requests';
 import { sliceContacts } from '../schemas/row-texts';
 import { callerOf, type Principal } from './auth';
 import { httpError } from './errors';
@@ -26,9 +26,11 @@ export const ingestOperation: Operation = {
   tag: 'contacts',
   summary: 'Deliver contacts',
   description:
-    'JSON with up to 10,000 contacts and 16 MB, or application/x-ndjson with one contact a line and ?source_id= for up to 1,000,000. A wrong envelope refuses the request; a wrong row is rejected alone and kept with its reason. ' +
-    '202 means committed. The counts are there when the ingest step ends within a short wait; send "Prefer: respond-async" not to wait. Idempotency-Key: the same body gets the same answer.',
+    'JSON with up to 10,000 contacts and 16 MB, or application/x-ndjson with one contact a line and ?source_id= for up to 1,000,000 and 4 GB, in UTF-8 and without Content-Encoding. A wrong envelope refuses the request; ' +
+    'a wrong row is rejected alone and kept with its reason. 202 means committed. The counts are there when the ingest step ends within a short wait.',
   who: 'source',
+  query: streamQuery.partial(),
+  headers: deliveryHeaders,
   body: ingestRequest,
   answer: { status: 202, text: 'Committed; Location names the batch.', schema: ingestAnswer },
   errors: [401, 403, 409, 413, 415, 422, 503],
@@ -48,7 +50,7 @@ export function createIngestRoute(intake: Intake): Router {
     refuseConfig(parsed, request.source_config);
     const caller = callerOf(res);
     allowSource(caller, request.source_id);
-    const idempotencyKey = keyOf(req);
+    const { key: idempotencyKey, wait } = readHeaders(req);
     const accepted = await intake.accept({
       caller,
       sourceId: request.source_id,
@@ -56,7 +58,7 @@ export function createIngestRoute(intake: Intake): Router {
       idempotencyKey,
       bodyHash: idempotencyKey === undefined ? undefined : createHash('sha256').update(bytes).digest('hex'),
       rows: sliceContacts(text).map(cutRow),
-      wait: !/respond-async/.test(req.get('prefer') ?? ''),
+      wait,
     });
     answer(res, accepted);
   });
@@ -76,7 +78,7 @@ export function createIngestRoute(intake: Intake): Router {
   async function storeStream(req: Request, caller: Principal): Promise<Accepted> {
     const { source_id: sourceId } = streamQuery.parse(req.query);
     allowSource(caller, sourceId);
-    const idempotencyKey = keyOf(req);
+    const { key: idempotencyKey, wait } = readHeaders(req);
     const hash = createHash('sha256');
     let bytes = 0;
     const stream = await intake.openStream({ caller, sourceId, idempotencyKey });
@@ -88,7 +90,7 @@ export function createIngestRoute(intake: Intake): Router {
         await stream.append(rows);
       }
       if (received === 0) throw new EngineError('invalid', 'no rows', { publicMessage: 'The upload holds no contact.' });
-      return await stream.finish(idempotencyKey === undefined ? undefined : hash.digest('hex'));
+      return await stream.finish({ bodyHash: idempotencyKey === undefined ? undefined : hash.digest('hex'), wait });
     } catch (error) {
       await stream.abort().catch(() => undefined); // the hourly sweep ends what we cannot
       letFinish(req);
@@ -147,9 +149,7 @@ function allowSource(caller: Principal, sourceId: string): void {
   if (caller.kind === 'source' && caller.sourceId !== sourceId) throw new EngineError('forbidden', 'other source', { publicMessage: `This key is for source ${caller.sourceId}.` });
 }
 
-function keyOf(req: Request): string | undefined {
-  const key = req.get('idempotency-key');
-  if (key === undefined) return undefined;
-  if (/^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  throw new EngineError('invalid', 'key', { publicMessage: 'Idempotency-Key is 1 to 255 printable characters.', fields: [{ field: 'Idempotency-Key', reason: 'form', message: 'is 1 to 255 printable characters' }] });
+function readHeaders(req: Request): { key: string | undefined; wait: boolean } {
+  const { 'Idempotency-Key': key, Prefer: prefer } = deliveryHeaders.parse({ 'Idempotency-Key': req.get('idempotency-key'), Prefer: req.get('prefer') });
+  return { key, wait: !/respond-async/.test(prefer ?? '') };
 }

@@ -13,7 +13,7 @@ export type Accepted = { batchId: string; received: number; counts?: BatchCounts
 /** A delivery whose rows come in pieces; accepted when `finish` resolves. One of `finish` and `abort` ends it. */
 export type Stream = {
   append: (rows: NewRow[]) => Promise<void>;
-  finish: (bodyHash: string | undefined) => Promise<Accepted>;
+  finish: (end: { bodyHash: string | undefined; wait: boolean }) => Promise<Accepted>;
   abort: () => Promise<void>;
 };
 

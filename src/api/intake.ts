@@ -54,7 +54,7 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
     if (stored.state !== 'stored') {
       const earlier = findEarlier(stored, input);
       // Whether it is the same body is known when it has been read.
-      return { append: () => Promise.resolve(), finish: (bodyHash) => answerEarlier(earlier, bodyHash), abort: () => Promise.resolve() };
+      return { append: () => Promise.resolve(), finish: ({ bodyHash }) => answerEarlier(earlier, bodyHash), abort: () => Promise.resolve() };
     }
     const { id } = stored;
     let received = 0;
@@ -65,9 +65,9 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
         received += rows.length;
         rejected += rows.filter((row) => typeof row !== 'string').length;
       },
-      async finish(bodyHash) {
-        if (!(await finishUpload(deps.pool, { id, received, rejected, bodyHash }))) throw givenUp(batch.batchId);
-        const counts = await startAndWait(id, batch);
+      async finish({ bodyHash, wait }) {
+        if (!(await finishUpload(deps.pool, { id, received, rejected, bodyHash, inline: wait }))) throw givenUp(batch.batchId);
+        const counts = wait ? await startAndWait(id, batch) : undefined;
         return { batchId: batch.batchId, received, replayed: false, ...(counts && { counts }) };
       },
       abort: () => failUpload(deps.pool, id),

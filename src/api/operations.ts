@@ -18,6 +18,7 @@ export type Operation = {
   /** Who may: an operator, or also a source with its own key. */
   who: 'operator' | 'source';
   query?: z.ZodObject;
+  headers?: z.ZodObject;
   body?: z.ZodType;
   /** Status and meaning of the good answer. */
   answer: { status: number; text: string; schema?: z.ZodType };

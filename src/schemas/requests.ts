@@ -19,12 +19,18 @@ const mapping = z
 /** page and limit of every list (specification 12.5, 72). Strict: a filter that is spelt wrong would show everything. */
 export const paging = z.strictObject({ page: z.coerce.number().int().min(1).max(100_000).default(1), limit: z.coerce.number().int().min(1).max(200).default(50) });
 
+/** Judged by the worker, each alone: the request is never refused for one of them. */
+export const deliveredRow = z.unknown();
 export const ingestRequest = z.strictObject({
   source_id: word(100),
-  source_config: z.record(z.string(), z.unknown()).optional(),
-  contacts: z.array(z.unknown()).min(1, 'holds no contact').max(10_000, 'holds more than 10,000 contacts; send application/x-ndjson for more'),
+  source_config: z.record(z.string(), z.unknown()).optional().describe('What the source was asked for: spider, query, country. Kept with the batch; at most 16 KB.'),
+  contacts: z.array(deliveredRow).min(1, 'holds no contact').max(10_000, 'holds more than 10,000 contacts; send application/x-ndjson for more'),
 });
-export const streamQuery = z.strictObject({ source_id: word(100) });
+export const streamQuery = z.strictObject({ source_id: word(100).describe('With application/x-ndjson: the source that delivers.') });
+export const deliveryHeaders = z.object({
+  'Idempotency-Key': z.string().regex(/^[\x20-\x7e]{1,255}$/, 'is 1 to 255 printable characters').optional().describe('The same key with the same body is answered as before and stored once; with another body 422, while an upload with it has not ended 409.'),
+  Prefer: z.string().optional().describe('respond-async: do not wait for the counts.'),
+});
 
 export const newSource = z.strictObject({
   source_id: z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$/, 'is up to 100 letters, digits, dashes, dots and underscores'),
