@@ -45,9 +45,9 @@ function workerOf(load: () => InstanceSettings) {
   const now = () => Date.now() + ahead;
   const log = { info: () => undefined, warn: () => undefined };
   const mailwizz = createMailwizzGateway({ loadInstance: async () => load(), now, log, timeouts: { connectMs: 500, firstByteMs: 800, totalMs: 1_500 }, door: { refusedRestMs: 0 } });
-  const { injectPage } = createInjectionActivities({ db: database.db, mailwizz, now: () => new Date(now()), log, settings: { injectionWaitsMs: Array.from({ length: 60 }, () => 1_000) } } as never);
+  const activities = createInjectionActivities({ db: database.db, mailwizz, now: () => new Date(now()), log, settings: { injectionWaitsMs: Array.from({ length: 60 }, () => 1_000) } } as never);
   return {
-    inject: (page: { batchIds: number[]; afterContactId: number; throughContactId: number }) => new MockActivityEnvironment().run(injectPage, { ...page, instanceId: 'client-1' }),
+    inject: (page: { batchIds: number[]; afterContactId: number; throughContactId: number }) => new MockActivityEnvironment().run(() => activities.injectPage({ ...page, instanceId: 'client-1' })),
     pass: (seconds: number) => void (ahead += seconds * 1_000),
     close: () => mailwizz.close(),
   };
