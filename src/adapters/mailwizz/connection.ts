@@ -1,5 +1,6 @@
 import { connect, Socket } from 'node:net';
-import mysql, { type Connection, type Pool, type PoolConnection, type QueryOptions, type RowDataPacket, type SslOptions } from 'mysql2/promise';
+import mysql, { type Connection, type Pool, type PoolConnection, type RowDataPacket, type SslOptions } from 'mysql2/promise';
+import { EngineError } from '../../domain/errors';
 import { createGuard, toBareHost } from './guard';
 import { codeOf } from './reasons';
 import type { MysqlSettings } from './types';
@@ -58,7 +59,14 @@ export function createConnections({ host, port, database, user, password, tls }:
   function open(ssl: SslOptions | undefined): Pool {
     return mysql.createPool({
       ...{ host, port, database, user, password },
-      ...{ connectionLimit: connectionsAtOnce, queueLimit: 100, connectTimeout: connectMs, charset: 'utf8mb4_general_ci', multipleStatements: false, stringifyObjects: true },
+      ...{
+        connectionLimit: connectionsAtOnce,
+        queueLimit: 100,
+        connectTimeout: connectMs,
+        charset: 'utf8mb4_general_ci',
+        multipleStatements: false,
+        stringifyObjects: true,
+      },
       ...(ssl && { ssl }),
       stream: dial,
     });
@@ -79,11 +87,19 @@ export function createConnections({ host, port, database, user, password, tls }:
   }
 }
 
-type Asked = { query: (options: QueryOptions) => Promise<[unknown, unknown]> };
+/** With a time limit of our own: that of the driver keeps its timer when the connection dies. Who meets the limit destroys the connection. */
 const toAsk =
-  (asked: Asked): Ask =>
+  (connection: PoolConnection): Ask =>
   async (sql, values = []) => {
-    const [rows] = await asked.query({ sql, values, timeout: statementMs });
-    return isRows(rows) ? rows : [];
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<never>((_, refuse) => {
+      timer = setTimeout(() => refuse(new EngineError('unavailable', 'statement_too_slow')), statementMs);
+    });
+    try {
+      const [rows] = await Promise.race([connection.query<RowDataPacket[]>({ sql, values }), over]);
+      // Writing answers with a header instead of rows.
+      return Array.isArray(rows) ? rows : [];
+    } finally {
+      clearTimeout(timer);
+    }
   };
-const isRows = (rows: unknown): rows is RowDataPacket[] => Array.isArray(rows);

@@ -51,8 +51,9 @@ export const failure = (res: ServerResponse, status: number, error: unknown) => 
 /** The addresses of a bulk body, in order. */
 export const emailsOf = (form: URLSearchParams) => [...form].flatMap(([name, value]) => (name.endsWith('[EMAIL]') ? [value] : []));
 
-export function tally(outcomes: InjectionOutcome[]): Record<string, number> {
+export function tally(outcomes: InjectionOutcome[] | { failed: string }): Record<string, number> {
   const counts: Record<string, number> = {};
+  if ('failed' in outcomes) return { [`failed ${outcomes.failed}`]: 1 };
   for (const outcome of outcomes) {
     const key = outcome.outcome === 'injected' ? `injected ${outcome.method}` : `${outcome.outcome} ${outcome.reason}`;
     counts[key] = (counts[key] ?? 0) + 1;

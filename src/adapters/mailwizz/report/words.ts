@@ -47,7 +47,7 @@ const known: Record<string, string> = {
   er_option_prevents_statement: 'The MySQL server is read-only.',
   er_cant_execute_in_read_only_transaction: 'The MySQL server is read-only.',
   protocol_connection_lost: 'MySQL closed the connection.',
-  protocol_sequence_timeout: 'MySQL did not answer in time.',
+  statement_too_slow: 'MySQL did not answer in time.',
   schema_prefix_not_a_word: 'The table prefix may hold letters, digits and underscores only.',
   schema_engine_not_innodb: 'The subscriber tables do not use InnoDB, so a failure halfway could not be undone.',
   schema_length_list_subscriber_subscriber_uid: 'The column of subscriber uids is too short.',
