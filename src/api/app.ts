@@ -13,12 +13,14 @@ import { createContactRoutes } from './contacts';
 import { createIngestRoute, ingestOperation } from './contacts-ingest';
 import { createSourceRoutes } from './data-sources';
 import { createDocs } from './docs';
+import { createTemplateRoutes } from './email-templates';
 import { answerErrors, noRoute } from './errors';
 import { createInstanceCheckRoutes, type InstanceChecks } from './instance-checks';
 import { createInstanceRoutes } from './instances';
 import type { Intake } from './intake-types';
 import { createOpenApi } from './openapi';
 import { toRouter } from './operations';
+import { createPreviewRoutes } from './template-previews';
 
 export type ApiDeps = {
   db: Db;
@@ -42,6 +44,8 @@ export function createApp(deps: ApiDeps): Express {
     ...createInstanceRoutes({ db, vault: deps.vault }),
     ...createInstanceCheckRoutes({ db, checks: deps.instanceChecks, client: deps.client, taskQueue: deps.config.taskQueue }),
     ...createAlertRoutes({ db }),
+    ...createTemplateRoutes({ db }),
+    ...createPreviewRoutes({ db }),
   ];
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', 'simple');

@@ -45,7 +45,13 @@ export function decideAbTest(results: readonly VariantResult[], rules: AbRules):
   const [best, ...others] = figures.toSorted((a, b) => b.rate - a.rate);
   if (!best || others.length === 0) throw new Error('a test of fewer than two variants');
   const comparisons = others.map((other) => compare(best, other));
-  const decide = (verdict: AbDecision['verdict'], chosen: VariantKey | null, reason: string): AbDecision => ({ verdict, chosen, reason, figures, comparisons });
+  const decide = (verdict: AbDecision['verdict'], chosen: VariantKey | null, reason: string): AbDecision => ({
+    verdict,
+    chosen,
+    reason,
+    figures,
+    comparisons,
+  });
   const first = figures[0]?.key ?? best.key;
   const fallBack = (rule: AbRules['onTie']) => ({ best_rate: best.key, first, operator: null })[rule];
 
@@ -58,10 +64,15 @@ export function decideAbTest(results: readonly VariantResult[], rules: AbRules):
   const sure = `${percent(rules.confidence)} confidence`;
   const doubtful = comparisons.toSorted((a, b) => b.p - a.p)[0];
   if (doubtful && doubtful.p < 1 - rules.confidence) {
-    return decide('winner', best.key, `${lead}, and beats every other variant at ${sure} (largest p ${doubtful.p.toFixed(4)}, against ${doubtful.against}).`);
+    return decide(
+      'winner',
+      best.key,
+      `${lead}, and beats every other variant at ${sure} (largest p ${doubtful.p.toFixed(4)}, against ${doubtful.against}).`,
+    );
   }
   const chosen = fallBack(rules.onTie);
-  const doubt = doubtful && `, but its lead against ${doubtful.against} is too likely to be chance (p ${doubtful.p.toFixed(4)}) for ${sure}`;
+  const doubt =
+    doubtful && `, but its lead against ${doubtful.against} is too likely to be chance (p ${doubtful.p.toFixed(4)}) for ${sure}`;
   return decide('tie', chosen, `${lead}${doubt ?? ''}. ${tellFallback(chosen, rules.onTie)}`);
 }
 
@@ -80,16 +91,23 @@ function compare(best: VariantFigures, other: VariantFigures): Comparison {
 
 function findLack(figures: VariantFigures[], { minimumSample, metric }: AbRules): string | undefined {
   const small = figures.find(({ recipients }) => recipients < Math.max(1, minimumSample));
-  if (small) return `Variant ${small.key} reached ${small.recipients} recipients, fewer than the ${Math.max(1, minimumSample)} that the test demands.`;
+  if (small)
+    return `Variant ${small.key} reached ${small.recipients} recipients, fewer than the ${Math.max(1, minimumSample)} that the test demands.`;
   const hits = figures.reduce((sum, figure) => sum + figure.hits, 0);
   const recipients = figures.reduce((sum, figure) => sum + figure.recipients, 0);
   const smallest = Math.min(...figures.map((figure) => figure.recipients));
   const expected = (smallest * Math.min(hits, recipients - hits)) / recipients;
-  return expected < fewestExpected ? `With ${hits} ${metric} of ${recipients} recipients in all, chance decides as much as the variants do.` : undefined;
+  return expected < fewestExpected
+    ? `With ${hits} ${metric} of ${recipients} recipients in all, chance decides as much as the variants do.`
+    : undefined;
 }
 
 const tellFallback = (chosen: VariantKey | null, rule: AbRules['onTie']) =>
-  chosen === null ? 'An operator has to choose.' : rule === 'first' ? `By rule the first variant, ${chosen}, goes to the rest.` : `By rule the highest rate, variant ${chosen}, goes to the rest.`;
+  chosen === null
+    ? 'An operator has to choose.'
+    : rule === 'first'
+      ? `By rule the first variant, ${chosen}, goes to the rest.`
+      : `By rule the highest rate, variant ${chosen}, goes to the rest.`;
 
 const percent = (share: number) => `${Number((share * 100).toFixed(2))} %`;
 

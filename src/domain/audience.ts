@@ -24,7 +24,8 @@ export function tallyBuckets(counts: readonly BucketCount[]): Tally {
   return tally;
 }
 
-export const countIn = (tally: Tally, range: BucketRange) => tally.slice(range.from, range.to + 1).reduce((sum, contacts) => sum + contacts, 0);
+export const countIn = (tally: Tally, range: BucketRange) =>
+  tally.slice(range.from, range.to + 1).reduce((sum, contacts) => sum + contacts, 0);
 
 /**
  * The range that holds at most `maxContacts`, from the lowest bucket on, so that the same contacts stay in. It falls short by less than the bucket that
@@ -50,7 +51,11 @@ export type Sample = Slice & { variant: VariantKey };
  * Samples by the shares of their variants, one after the other from the low end, and what is left for the winner. A sample holds at most its share, to
  * the bucket, but at least one contact. Undefined when the buckets do not suffice for that.
  */
-export function cutSamples(tally: Tally, range: BucketRange, test: { variants: readonly { key: VariantKey; share: number }[]; samplePercent: number }): { samples: Sample[]; rest: Slice | undefined } | undefined {
+export function cutSamples(
+  tally: Tally,
+  range: BucketRange,
+  test: { variants: readonly { key: VariantKey; share: number }[]; samplePercent: number },
+): { samples: Sample[]; rest: Slice | undefined } | undefined {
   const total = countIn(tally, range);
   const shares = test.variants.reduce((sum, { share }) => sum + share, 0);
   const samples: Sample[] = [];
@@ -80,7 +85,11 @@ export type Leg = { variant: VariantKey; part: LegPart; country: string | null; 
  * A MailWizz segment has only any or all, so alternatives (countries) become legs of their own. No contact is in two: it has one bucket and one country,
  * and the ranges that come in do not overlap. A leg without contacts is left out.
  */
-export function planLegs(counts: readonly BucketCount[], slices: readonly { variant: VariantKey; part: LegPart; range: BucketRange }[], countries: readonly string[]): Leg[] {
+export function planLegs(
+  counts: readonly BucketCount[],
+  slices: readonly { variant: VariantKey; part: LegPart; range: BucketRange }[],
+  countries: readonly string[],
+): Leg[] {
   const alternatives = countries.length === 0 ? [null] : [...new Set(countries)].toSorted();
   return slices.flatMap(({ variant, part, range }) =>
     alternatives.flatMap((country): Leg[] => {

@@ -9,7 +9,18 @@ export const pauseReasons = ['operator', 'bounce_rate', 'complaint_rate', 'insta
 export type PauseReason = (typeof pauseReasons)[number];
 
 /** Why a campaign that is due does not start. */
-export const holdCodes = ['late', 'template', 'variables', 'sender', 'instance', 'list', 'list_fields', 'audience', 'placements', 'budget'] as const;
+export const holdCodes = [
+  'late',
+  'template',
+  'variables',
+  'sender',
+  'instance',
+  'list',
+  'list_fields',
+  'audience',
+  'placements',
+  'budget',
+] as const;
 export type HoldReason = { code: (typeof holdCodes)[number]; message: string };
 
 /** What became of one member of an audience: audience = sent + skipped + failed + pending. */
@@ -69,6 +80,7 @@ type Move = Stage | RefusalCode;
 const ended = { completed: 'is_completed', cancelled: 'is_cancelled' } as const;
 
 /** The whole machine: where each verb leads from each stage, or why it is refused. Leading to where it is already is how a repeated order reads. */
+// prettier-ignore
 export const campaignMoves: Record<Verb, Record<Stage, Move>> = {
   launch: { draft: 'scheduled', scheduled: 'scheduled', running: 'running', pausedBefore: 'is_paused', pausedAmid: 'is_paused', ...ended },
   pause: { draft: 'is_draft', scheduled: 'pausedBefore', running: 'pausedAmid', pausedBefore: 'pausedBefore', pausedAmid: 'pausedAmid', ...ended },

@@ -17,7 +17,12 @@ export function findUnsafeLinks(html: string): Span[] {
     const candidates = /srcset/i.test(whole.slice(0, 6)) ? text.split(',') : [text];
     return candidates.some((candidate) => unsafe.test(toRead(candidate))) ? [{ start, end: start + text.length }] : [];
   });
-  const inStyles = [styleUrl, refreshUrl].flatMap((pattern) => [...html.matchAll(pattern)].map(({ 0: whole, 1: scheme = '', index }) => ({ start: index + whole.length - scheme.length, end: index + whole.length })));
+  const inStyles = [styleUrl, refreshUrl].flatMap((pattern) =>
+    [...html.matchAll(pattern)].map(({ 0: whole, 1: scheme = '', index }) => ({
+      start: index + whole.length - scheme.length,
+      end: index + whole.length,
+    })),
+  );
   return withoutNested([...inAttributes, ...inStyles].toSorted((a, b) => a.start - b.start));
 }
 
@@ -35,9 +40,12 @@ const named: Record<string, string> = { colon: ':', tab: '', newline: '', sol: '
 /** A value as a browser reads it: entities decoded, blanks and controls left out. */
 const toRead = (value: string) =>
   value
-    .replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w{1,10}));?/gi, (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
-      if (name !== undefined) return named[name.toLowerCase()] ?? whole;
-      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-      return code <= 0x10_ffff ? String.fromCodePoint(code) : '';
-    })
+    .replace(
+      /&(?:#x([0-9a-f]+)|#(\d+)|(\w{1,10}));?/gi,
+      (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
+        if (name !== undefined) return named[name.toLowerCase()] ?? whole;
+        const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+        return code <= 0x10_ffff ? String.fromCodePoint(code) : '';
+      },
+    )
     .replace(/[\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060\ufeff]+/g, '');

@@ -13,7 +13,9 @@ export function findAllowance(caps: Caps, releases: readonly Release[], nowMs: n
   const windows = [
     { cap: caps.hourly, lengthMs: hourMs },
     { cap: caps.daily, lengthMs: dayMs },
-  ].flatMap(({ cap, lengthMs }) => (cap === null ? [] : [{ cap, lengthMs, inside: releases.filter(({ atMs }) => atMs > nowMs - lengthMs) }]));
+  ].flatMap(({ cap, lengthMs }) =>
+    cap === null ? [] : [{ cap, lengthMs, inside: releases.filter(({ atMs }) => atMs > nowMs - lengthMs) }],
+  );
   const left = windows.map(({ cap, inside }) => cap - inside.reduce((sum, { contacts }) => sum + contacts, 0));
   const ends = windows.flatMap(({ lengthMs, inside }) => inside.map(({ atMs }) => atMs + lengthMs));
   return { contacts: Math.max(0, Math.min(Infinity, ...left)), nextAtMs: ends.length === 0 ? null : Math.min(...ends) };

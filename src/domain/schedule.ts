@@ -36,7 +36,9 @@ const local = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2}))?$/;
 
 /** `2027-03-28T02:30` or with seconds, a date that the calendar has. Undefined for anything else, above all for a time with an offset. */
 export function parseLocal(text: string): LocalTime | undefined {
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (local.exec(text) ?? []).slice(1).map((digits) => Number(digits ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (local.exec(text) ?? [])
+    .slice(1)
+    .map((digits) => Number(digits ?? 0));
   const time = { year, month, day, hour, minute, second };
   return year >= 1970 && formatLocal(fromWall(toWall(time))).startsWith(text) ? time : undefined;
 }
@@ -70,7 +72,11 @@ export function formatInstant(atMs: number, zone: string): string {
 /** How far clocks of the zone are ahead of UTC at that instant. */
 function offsetMs(atMs: number, zone: string): number {
   const whole = Math.floor(atMs / secondMs) * secondMs;
-  const shown = new Map(clockOf(zone).formatToParts(whole).map(({ type, value }) => [type, Number(value)]));
+  const shown = new Map(
+    clockOf(zone)
+      .formatToParts(whole)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
   const part = (name: Intl.DateTimeFormatPartTypes) => shown.get(name) ?? 0;
   return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second')) - whole;
 }
@@ -115,7 +121,15 @@ function clockOf(zone: string): Intl.DateTimeFormat {
 export const startJudgements = ['wait', 'start', 'late'] as const;
 
 /** We may have been down, or the campaign paused, when it was due: within the grace it still starts, after it the operator decides. */
-export function judgeStart({ dueAtMs, nowMs, graceMs }: { dueAtMs: number; nowMs: number; graceMs: number }): (typeof startJudgements)[number] {
+export function judgeStart({
+  dueAtMs,
+  nowMs,
+  graceMs,
+}: {
+  dueAtMs: number;
+  nowMs: number;
+  graceMs: number;
+}): (typeof startJudgements)[number] {
   if (nowMs < dueAtMs) return 'wait';
   return nowMs <= dueAtMs + graceMs ? 'start' : 'late';
 }

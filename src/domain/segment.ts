@@ -47,15 +47,25 @@ export const tagsOf = (conditions: readonly SegmentCondition[]) => [...new Set(c
 export const isTargetTag = (tag: string) => tag !== '' && !tag.includes('|');
 
 /** SOURCES of a contact. */
-export const toSourceSet = (sourceNumbers: readonly number[]) => toTagSet([...new Set(sourceNumbers)].toSorted((a, b) => a - b).map(String));
+export const toSourceSet = (sourceNumbers: readonly number[]) =>
+  toTagSet([...new Set(sourceNumbers)].toSorted((a, b) => a - b).map(String));
 
 /** SCORE of a contact: three digits, so that text compares like numbers. */
 export const toScoreText = (score: number) => String(score).padStart(3, '0');
 
 /** What MailWizz takes for the same: its tables compare without case, marks and trailing spaces, so our count has to do so, too. */
-export const toMatchKey = (text: string) => text.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase().trimEnd();
+export const toMatchKey = (text: string) =>
+  text
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase()
+    .trimEnd();
 
 /** Which of the values that occur a condition on `wanted` will match. */
 export const findAlike = (wanted: string, known: readonly string[]) => known.filter((value) => toMatchKey(value) === toMatchKey(wanted));
 
-const condition = (tag: string, operator: keyof typeof segmentOperators, value: string): SegmentCondition => ({ tag, operatorId: segmentOperators[operator], value });
+const condition = (tag: string, operator: keyof typeof segmentOperators, value: string): SegmentCondition => ({
+  tag,
+  operatorId: segmentOperators[operator],
+  value,
+});

@@ -6,11 +6,23 @@ export const templateParts = ['subject', 'html', 'text'] as const;
 export type TemplatePart = (typeof templateParts)[number];
 
 /** Written `{FNAME}`: what every contact of ours has, and the link that every mail must hold. Beside them stand the fields that a list has. */
-export const contactVariables = ['FNAME', 'LNAME', 'EMAIL', 'COMPANY', 'PHONE', 'WEBSITE', 'CATEGORY', 'COUNTRY', 'LANGUAGE', 'SOURCE'] as const;
+export const contactVariables = [
+  'FNAME',
+  'LNAME',
+  'EMAIL',
+  'COMPANY',
+  'PHONE',
+  'WEBSITE',
+  'CATEGORY',
+  'COUNTRY',
+  'LANGUAGE',
+  'SOURCE',
+] as const;
 export const unsubscribeVariable = 'UNSUBSCRIBE_URL';
 
 /** The variables of a template that is not bound to a list yet; `listFields` are those of any list it might go to. */
-export const templateVariables = (listFields: Iterable<string> = []): ReadonlySet<string> => new Set([...contactVariables, unsubscribeVariable, ...listFields]);
+export const templateVariables = (listFields: Iterable<string> = []): ReadonlySet<string> =>
+  new Set([...contactVariables, unsubscribeVariable, ...listFields]);
 /** The variables that one list can fill. */
 export const listVariables = (listFields: Iterable<string>): ReadonlySet<string> => new Set(['EMAIL', unsubscribeVariable, ...listFields]);
 
@@ -39,7 +51,11 @@ const partsOf = ({ subject, html, text }: TemplateContent): [TemplatePart, strin
 /** All that would go wrong when it is sent, each with its place; nothing is a good sign. */
 export function checkTemplate(content: TemplateContent, known: ReadonlySet<string>): TemplateProblem[] {
   const problems = partsOf(content).flatMap(([part, source]) => {
-    const found = [...checkVariables(source, part, known), ...(part === 'subject' ? checkSubject(source) : checkUnsubscribe(source, part)), ...(part === 'html' ? checkLinks(source) : [])];
+    const found = [
+      ...checkVariables(source, part, known),
+      ...(part === 'subject' ? checkSubject(source) : checkUnsubscribe(source, part)),
+      ...(part === 'html' ? checkLinks(source) : []),
+    ];
     return found
       .toSorted((a, b) => a.offset - b.offset)
       .slice(0, problemsAtMost)
@@ -53,7 +69,8 @@ type Found = Pick<TemplateProblem, 'code' | 'message'> & { offset: number };
 function checkVariables(source: string, part: TemplatePart, known: ReadonlySet<string>): Found[] {
   const names = [...known].toSorted().join(', ').slice(0, 1_000);
   return findVariables(source, part).flatMap(({ name, offset, end }): Found[] => {
-    if (source[offset - 1] === '{' && source[end] === '}') return [{ offset, code: 'double_braces', message: `{{${name}}} has one brace too many on each side` }];
+    if (source[offset - 1] === '{' && source[end] === '}')
+      return [{ offset, code: 'double_braces', message: `{{${name}}} has one brace too many on each side` }];
     return known.has(name) ? [] : [{ offset, code: 'unknown_variable', message: `{${name}} is not a variable; known are ${names}` }];
   });
 }
@@ -66,72 +83,38 @@ function checkSubject(source: string): Found[] {
 
 function checkUnsubscribe(source: string, part: TemplatePart): Found[] {
   const read = part === 'html' ? blank(blank(source, rawElement), comment) : source;
-  return unsubscribeTags.some((tag) => read.includes(tag)) ? [] : [{ offset: 0, code: 'no_unsubscribe', message: `the link {${unsubscribeVariable}} is missing: nobody gets a mail that cannot be ended` }];
+  return unsubscribeTags.some((tag) => read.includes(tag))
+    ? []
+    : [
+        {
+          offset: 0,
+          code: 'no_unsubscribe',
+          message: `the link {${unsubscribeVariable}} is missing: nobody gets a mail that cannot be ended`,
+        },
+      ];
 }
 
 /** With and without its variables: one that stays empty must not uncover a scheme. */
 function checkLinks(source: string): Found[] {
-  const offsets = new Set([source, source.replace(variable, (name) => ' '.repeat(name.length))].flatMap((text) => findUnsafeLinks(text).map(({ start }) => start)));
-  return [...offsets].map((offset) => ({ offset, code: 'unsafe_link', message: 'javascript:, vbscript: and data: are no links for a mail' }));
+  const offsets = new Set(
+    [source, source.replace(variable, (name) => ' '.repeat(name.length))].flatMap((text) =>
+      findUnsafeLinks(text).map(({ start }) => start),
+    ),
+  );
+  return [...offsets].map((offset) => ({
+    offset,
+    code: 'unsafe_link',
+    message: 'javascript:, vbscript: and data: are no links for a mail',
+  }));
 }
 
 /** The names of all variables, each once, in order of their first use. */
-export const variablesIn = (content: TemplateContent): string[] => [...new Set(partsOf(content).flatMap(([part, source]) => findVariables(source, part).map(({ name }) => name)))];
+export const variablesIn = (content: TemplateContent): string[] => [
+  ...new Set(partsOf(content).flatMap(([part, source]) => findVariables(source, part).map(({ name }) => name))),
+];
 
 /** As MailWizz wants it: `{FNAME}` becomes `[FNAME]`. The content must have passed `checkTemplate`. */
 export const toMailwizz = (content: TemplateContent): TemplateContent => fill(content, (name) => `[${name}]`);
-
-export type Preview = TemplateContent & { missing: string[] };
-
-/** The mail as one reader would get it. Values are escaped in HTML and plain elsewhere; what has no value is left blank and named. */
-export function renderTemplate(content: TemplateContent, values: ReadonlyMap<string, string>): Preview {
-  const valueOf = (name: string) => values.get(name) ?? '';
-  const filled = fill(content, (name, part) => (part === 'html' ? escapeHtml(valueOf(name)) : part === 'subject' ? toOneLine(valueOf(name)) : valueOf(name)));
-  return { ...filled, html: defuse(filled.html), missing: variablesIn(content).filter((name) => valueOf(name) === '') };
-}
-
-export type TemplateReader = {
-  firstName: string | null;
-  lastName: string | null;
-  email: string;
-  company: string | null;
-  phone: string | null;
-  website: string | null;
-  category: string | null;
-  countryCode: string | null;
-  language: string | null;
-  sourceId: string | null;
-};
-
-/** The values of a contact; a preview cannot unsubscribe anybody. */
-export function toValues(reader: TemplateReader): ReadonlyMap<string, string> {
-  const values: Record<(typeof contactVariables)[number], string | null> = {
-    FNAME: reader.firstName,
-    LNAME: reader.lastName,
-    EMAIL: reader.email,
-    COMPANY: reader.company,
-    PHONE: reader.phone,
-    WEBSITE: reader.website,
-    CATEGORY: reader.category,
-    COUNTRY: reader.countryCode,
-    LANGUAGE: reader.language,
-    SOURCE: reader.sourceId,
-  };
-  return new Map([...Object.entries(values).map(([name, value]): [string, string] => [name, value ?? '']), [unsubscribeVariable, 'https://example.com/unsubscribe']]);
-}
-
-export const sampleReader: TemplateReader = {
-  firstName: 'Jean',
-  lastName: 'Dupont',
-  email: 'contact@example.com',
-  company: 'Cabinet Dupont',
-  phone: '+66 2 123 4567',
-  website: 'https://example.com',
-  category: 'avocat',
-  countryCode: 'TH',
-  language: 'fr',
-  sourceId: 'scraper-google-001',
-};
 
 type Hit = { name: string; offset: number; end: number };
 
@@ -140,7 +123,8 @@ function findVariables(source: string, part: TemplatePart): Hit[] {
   return [...read.matchAll(variable)].map(({ 0: whole, 1: name = '', index }) => ({ name, offset: index, end: index + whole.length }));
 }
 
-const fill = (content: TemplateContent, valueOf: (name: string, part: TemplatePart) => string): TemplateContent => ({
+/** Puts a value in the place of every variable, part by part. */
+export const fill = (content: TemplateContent, valueOf: (name: string, part: TemplatePart) => string): TemplateContent => ({
   subject: fillPart(content.subject, 'subject', valueOf),
   html: fillPart(content.html, 'html', valueOf),
   text: content.text === null ? null : fillPart(content.text, 'text', valueOf),
@@ -157,23 +141,8 @@ function fillPart(source: string, part: TemplatePart, valueOf: (name: string, pa
   return [...pieces, source.slice(done)].join('');
 }
 
-/** The values of a contact may make a link unsafe that is none in the template. */
-function defuse(html: string): string {
-  const pieces: string[] = [];
-  let done = 0;
-  for (const { start, end } of findUnsafeLinks(html)) {
-    pieces.push(html.slice(done, start), '#');
-    done = end;
-  }
-  return [...pieces, html.slice(done)].join('');
-}
-
 /** The same length, so that places stay. */
 const blank = (source: string, pattern: RegExp) => source.replace(pattern, (found) => ' '.repeat(found.length));
-
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;', '`': '&#96;', '=': '&#61;' };
-const escapeHtml = (text: string) => text.replace(/[&<>"'`=]/g, (character) => entities[character] ?? '');
-const toOneLine = (text: string) => text.replace(/[\u0000-\u001f\u007f\u2028\u2029]+/g, ' ');
 
 function placeOf(source: string, offset: number): { line: number; column: number } {
   const before = source.slice(0, offset).split(/\r\n|\n|\r/);

@@ -20,3 +20,4 @@ export const problem = z.object({
 /** A page of a list; the items are described in words. */
 export const listAnswer = z.object({ items: z.array(z.record(z.string(), z.unknown())), page: count, limit: count, total: count });
 export const anyAnswer = z.record(z.string(), z.unknown());
+export const previewAnswer = z.object({ template_id: z.number(), version: count, subject: z.string(), html: z.string(), text: z.string().nullable(), missing: z.array(z.string()) });

@@ -16,13 +16,20 @@ test('zones are the same inside a workflow as outside, and again when its histor
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const address = process.env['TEST_TEMPORAL_ADDRESS'] ?? '';
   const taskQueue = `test-${randomBytes(4).toString('hex')}`;
-  const workflowBundle = await bundleWorkflowCode({ workflowsPath: join(__dirname, '../support/zone-workflow.ts'), logger: new DefaultLogger('WARN') });
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: join(__dirname, '../support/zone-workflow.ts'),
+    logger: new DefaultLogger('WARN'),
+  });
   const connection = await NativeConnection.connect({ address });
   const clientConnection = await Connection.connect({ address });
   const worker = await Worker.create({ connection, taskQueue, workflowBundle });
   const running = worker.run();
   try {
-    const handle = await new Client({ connection: clientConnection }).workflow.start(zones, { workflowId: taskQueue, taskQueue, args: [times] });
+    const handle = await new Client({ connection: clientConnection }).workflow.start(zones, {
+      workflowId: taskQueue,
+      taskQueue,
+      args: [times],
+    });
     expect(await handle.result()).toEqual(await zones(times));
     await Worker.runReplayHistory({ workflowBundle }, await handle.fetchHistory());
   } finally {

@@ -8,10 +8,19 @@ test('20 % against 16 % of 1,000 each: z 2.328, p 0.0199, so a wins at 95 % and 
   // pooled 0.18; 0.18 x 0.82 x (1/1000 + 1/1000) = 0.0002952, its root 0.0171814; 0.04 / 0.0171814 = 2.3281
   const results = [variant('b', 1000, 160), variant('a', 1000, 200)];
   const decision = decideAbTest(results, rules);
-  expect(decision).toMatchObject({ verdict: 'winner', chosen: 'a', figures: [{ key: 'a', rate: 0.2 }, { key: 'b', rate: 0.16 }] });
+  expect(decision).toMatchObject({
+    verdict: 'winner',
+    chosen: 'a',
+    figures: [
+      { key: 'a', rate: 0.2 },
+      { key: 'b', rate: 0.16 },
+    ],
+  });
   expect(decision.comparisons[0]!.z).toBeCloseTo(2.3281, 4);
   expect(decision.comparisons[0]!.p).toBeCloseTo(0.0199, 4);
-  expect(decision.reason).toBe('Variant a has the highest rate of opens, 20 % of 1000, and beats every other variant at 95 % confidence (largest p 0.0199, against b).');
+  expect(decision.reason).toBe(
+    'Variant a has the highest rate of opens, 20 % of 1000, and beats every other variant at 95 % confidence (largest p 0.0199, against b).',
+  );
   expect(decideAbTest(results, { ...rules, confidence: 0.99 })).toMatchObject({ verdict: 'tie', chosen: 'a' });
 });
 
@@ -51,8 +60,12 @@ test.each([
   expect(decision.reason).toContain(reason);
 });
 
-const counted = fc.integer({ min: 0, max: 5_000 }).chain((recipients) => fc.record({ recipients: fc.constant(recipients), hits: fc.integer({ min: 0, max: recipients + 3 }) }));
-const results = fc.array(counted, { minLength: 2, maxLength: 5 }).map((all) => all.map((one, index) => ({ key: variantKeys[index]!, ...one })));
+const counted = fc
+  .integer({ min: 0, max: 5_000 })
+  .chain((recipients) => fc.record({ recipients: fc.constant(recipients), hits: fc.integer({ min: 0, max: recipients + 3 }) }));
+const results = fc
+  .array(counted, { minLength: 2, maxLength: 5 })
+  .map((all) => all.map((one, index) => ({ key: variantKeys[index]!, ...one })));
 const anyRules = fc.record({
   metric: fc.constantFrom('opens' as const, 'clicks' as const),
   confidence: fc.double({ min: 0.8, max: 0.999, noNaN: true }),
@@ -69,6 +82,7 @@ test('whatever the figures, the winner has the highest rate, and nothing depends
         const best = Math.max(...decision.figures.map(({ rate }) => rate));
         expect(decision.figures.find(({ key }) => key === decision.chosen)?.rate).toBe(best);
       }
+      expect(decision.figures.every(({ rate }) => rate >= 0 && rate <= 1)).toBe(true);
       expect(decision.comparisons.every(({ z, p }) => z >= 0 && p >= 0 && p <= 1)).toBe(true);
       expect(decideAbTest(all.toReversed(), anyRule)).toEqual(decision);
     }),

@@ -1,13 +1,40 @@
 import fc from 'fast-check';
 import { type VariantKey, variantKeys } from '../../src/domain/ab-test';
-import { type BucketCount, countIn, cutSamples, everyBucket, type Leg, legMarker, limitRange, planLegs, tallyBuckets } from '../../src/domain/audience';
+import {
+  type BucketCount,
+  countIn,
+  cutSamples,
+  everyBucket,
+  type Leg,
+  legMarker,
+  limitRange,
+  planLegs,
+  tallyBuckets,
+} from '../../src/domain/audience';
 import { findAllowance, growRanges, largestBucket } from '../../src/domain/release';
-import { type AudienceFilter, findAlike, isTargetTag, type SegmentCondition, tagsOf, toConditions, toScoreText, toSourceSet } from '../../src/domain/segment';
+import {
+  type AudienceFilter,
+  findAlike,
+  isTargetTag,
+  type SegmentCondition,
+  tagsOf,
+  toConditions,
+  toScoreText,
+  toSourceSet,
+} from '../../src/domain/segment';
 import { toTagSet } from '../../src/domain/injection';
 
-const inBuckets = (contacts: Record<number, number>) => tallyBuckets(Object.entries(contacts).map(([bucket, count]) => ({ bucket: Number(bucket), country: null, contacts: count })));
+const inBuckets = (contacts: Record<number, number>) =>
+  tallyBuckets(Object.entries(contacts).map(([bucket, count]) => ({ bucket: Number(bucket), country: null, contacts: count })));
 const equal = (...keys: VariantKey[]) => keys.map((key) => ({ key, share: 1 }));
-const counts = fc.array(fc.record({ bucket: fc.integer({ min: 0, max: 9_999 }), country: fc.constantFrom('TH', 'FR', 'DE'), contacts: fc.integer({ min: 1, max: 30 }) }), { minLength: 1, maxLength: 300 });
+const counts = fc.array(
+  fc.record({
+    bucket: fc.integer({ min: 0, max: 9_999 }),
+    country: fc.constantFrom('TH', 'FR', 'DE'),
+    contacts: fc.integer({ min: 1, max: 30 }),
+  }),
+  { minLength: 1, maxLength: 300 },
+);
 
 describe('max_contacts', () => {
   test('takes whole buckets from the low end and never more than the limit', () => {
@@ -48,11 +75,20 @@ describe('samples of a test', () => {
   });
   test('follow the shares of their variants', () => {
     const tally = Array.from({ length: 10_000 }, () => 1);
-    const cut = cutSamples(tally, everyBucket, { variants: [{ key: 'a', share: 3 }, { key: 'b', share: 1 }], samplePercent: 40 });
+    const cut = cutSamples(tally, everyBucket, {
+      variants: [
+        { key: 'a', share: 3 },
+        { key: 'b', share: 1 },
+      ],
+      samplePercent: 40,
+    });
     expect(cut?.samples.map(({ contacts }) => contacts)).toEqual([3_000, 1_000]);
   });
   test('of everybody leave no rest, and two variants need two buckets', () => {
-    expect(cutSamples(inBuckets({ 1: 4, 2: 4 }), everyBucket, { variants: equal('a', 'b'), samplePercent: 100 })).toMatchObject({ samples: [{ contacts: 4 }, { contacts: 4, range: { to: 9_999 } }], rest: undefined });
+    expect(cutSamples(inBuckets({ 1: 4, 2: 4 }), everyBucket, { variants: equal('a', 'b'), samplePercent: 100 })).toMatchObject({
+      samples: [{ contacts: 4 }, { contacts: 4, range: { to: 9_999 } }],
+      rest: undefined,
+    });
     expect(cutSamples(inBuckets({ 1: 8 }), everyBucket, { variants: equal('a', 'b'), samplePercent: 50 })).toBeUndefined();
   });
   test('and the rest are everybody, each once', () => {
@@ -104,34 +140,52 @@ const filter: fc.Arbitrary<AudienceFilter> = fc.record({
 
 test('the segments of all legs select exactly the audience, each contact once, however MailWizz compares', () => {
   fc.assert(
-    fc.property(fc.array(contact, { maxLength: 200 }), filter, fc.option(fc.integer({ min: 1, max: 100 })), fc.boolean(), (contacts, wanted, maxContacts, asNumbers) => {
-      const audience = contacts.filter(
-        (one) =>
-          (wanted.sourceNumber === null || one.sources.includes(wanted.sourceNumber)) &&
-          (wanted.category === null || one.category === wanted.category) &&
-          wanted.tags.every((tag) => one.tags.includes(tag)) &&
-          (wanted.countries.length === 0 || (one.country !== null && wanted.countries.includes(one.country))) &&
-          one.score >= (wanted.minScore ?? 0),
-      );
-      const all: BucketCount[] = audience.map(({ bucket, country }) => ({ bucket, country, contacts: 1 }));
-      const tally = tallyBuckets(all);
-      const limited = limitRange(tally, maxContacts);
-      if (!limited) return;
-      const cut = cutSamples(tally, limited.range, { variants: equal('a', 'b'), samplePercent: 40 });
-      const slices = cut ? [...cut.samples.map((sample) => ({ ...sample, part: 'sample' as const })), ...(cut.rest ? [{ variant: 'a' as const, part: 'rest' as const, range: cut.rest.range }] : [])] : [{ variant: 'a' as const, part: 'whole' as const, range: limited.range }];
-      const legs = planLegs(all, slices, wanted.countries);
-      expect(new Set(legs.map((leg) => legMarker(7, leg))).size).toBe(legs.length);
-      const selected = legs.map((leg) => contacts.filter((one) => matches(toSubscriber(one), toConditions(wanted, leg), asNumbers)));
-      expect(selected.map((members) => members.length)).toEqual(legs.map((leg) => leg.contacts));
-      const members = selected.flat();
-      expect(new Set(members).size).toBe(members.length);
-      expect(members.length).toBe(limited.contacts);
-      for (const member of members) expect(audience).toContain(member);
-    }),
+    fc.property(
+      fc.array(contact, { maxLength: 200 }),
+      filter,
+      fc.option(fc.integer({ min: 1, max: 100 })),
+      fc.boolean(),
+      (contacts, wanted, maxContacts, asNumbers) => {
+        const audience = contacts.filter(
+          (one) =>
+            (wanted.sourceNumber === null || one.sources.includes(wanted.sourceNumber)) &&
+            (wanted.category === null || one.category === wanted.category) &&
+            wanted.tags.every((tag) => one.tags.includes(tag)) &&
+            (wanted.countries.length === 0 || (one.country !== null && wanted.countries.includes(one.country))) &&
+            one.score >= (wanted.minScore ?? 0),
+        );
+        const all: BucketCount[] = audience.map(({ bucket, country }) => ({ bucket, country, contacts: 1 }));
+        const tally = tallyBuckets(all);
+        const limited = limitRange(tally, maxContacts);
+        if (!limited) return;
+        const cut = cutSamples(tally, limited.range, { variants: equal('a', 'b'), samplePercent: 40 });
+        const slices = cut
+          ? [
+              ...cut.samples.map((sample) => ({ ...sample, part: 'sample' as const })),
+              ...(cut.rest ? [{ variant: 'a' as const, part: 'rest' as const, range: cut.rest.range }] : []),
+            ]
+          : [{ variant: 'a' as const, part: 'whole' as const, range: limited.range }];
+        const legs = planLegs(all, slices, wanted.countries);
+        expect(new Set(legs.map((leg) => legMarker(7, leg))).size).toBe(legs.length);
+        const selected = legs.map((leg) => contacts.filter((one) => matches(toSubscriber(one), toConditions(wanted, leg), asNumbers)));
+        expect(selected.map((members) => members.length)).toEqual(legs.map((leg) => leg.contacts));
+        const members = selected.flat();
+        expect(new Set(members).size).toBe(members.length);
+        expect(members.length).toBe(limited.contacts);
+        for (const member of members) expect(audience).toContain(member);
+      },
+    ),
     { numRuns: 1_000 },
   );
 });
-const toSubscriber = (one: { bucket: number; country: string | null; tags: string[]; sources: number[]; score: number; category: string }): Subscriber => ({
+const toSubscriber = (one: {
+  bucket: number;
+  country: string | null;
+  tags: string[];
+  sources: number[];
+  score: number;
+  category: string;
+}): Subscriber => ({
   bucket: one.bucket,
   country: one.country,
   fields: {
@@ -145,7 +199,14 @@ const toSubscriber = (one: { bucket: number; country: string | null; tags: strin
 });
 
 test('a condition is said by field, operator and value as MailWizz numbers them', () => {
-  const wanted: AudienceFilter = { sourceNumber: 3, category: 'avocat', tags: ['bangkok', 'expat', 'bangkok'], countries: ['TH'], language: 'fr', minScore: 60 };
+  const wanted: AudienceFilter = {
+    sourceNumber: 3,
+    category: 'avocat',
+    tags: ['bangkok', 'expat', 'bangkok'],
+    countries: ['TH'],
+    language: 'fr',
+    minScore: 60,
+  };
   const conditions = toConditions(wanted, { country: 'TH', range: { from: 123, to: 4_567 } });
   expect(conditions.map(({ tag, operatorId, value }) => [tag, operatorId, value])).toEqual([
     ['SOURCES', 3, '|3|'],
@@ -177,7 +238,10 @@ test('a marker is the same for the same leg, and never part of another', () => {
 describe('caps', () => {
   const hour = 3_600_000;
   test('hold for any hour and any day, and tell when more is free', () => {
-    const releases = [{ atMs: 0, contacts: 60 }, { atMs: hour / 2, contacts: 30 }];
+    const releases = [
+      { atMs: 0, contacts: 60 },
+      { atMs: hour / 2, contacts: 30 },
+    ];
     expect(findAllowance({ hourly: 100, daily: null }, releases, hour - 1)).toEqual({ contacts: 10, nextAtMs: hour });
     expect(findAllowance({ hourly: 100, daily: null }, releases, hour)).toEqual({ contacts: 70, nextAtMs: 1.5 * hour });
     expect(findAllowance({ hourly: 100, daily: 95 }, releases, 2 * hour)).toEqual({ contacts: 5, nextAtMs: 24 * hour });
@@ -188,14 +252,19 @@ describe('caps', () => {
       fc.property(counts, fc.integer({ min: 0, max: 200 }), (all, more) => {
         const tally = tallyBuckets(all);
         const allowance = largestBucket(tally) + more;
-        let open = [{ key: 'a', range: { from: 0, to: 4_999 }, through: -1 }, { key: 'b', range: { from: 5_000, to: 9_999 }, through: 4_999 }];
+        let open = [
+          { key: 'a', range: { from: 0, to: 4_999 }, through: -1 },
+          { key: 'b', range: { from: 5_000, to: 9_999 }, through: 4_999 },
+        ];
         let out = 0;
         for (let round = 0; open.some(({ range, through }) => through < range.to); round += 1) {
           expect(round).toBeLessThan(400);
           const grown = growRanges(tally, open, allowance);
           const gained = grown.map(({ contacts }) => contacts);
           expect(gained[0]! + gained[1]!).toBeLessThanOrEqual(allowance);
-          grown.forEach((range, index) => expect(range.contacts).toBe(countIn(tally, { from: open[index]!.through + 1, to: range.through })));
+          grown.forEach((range, index) =>
+            expect(range.contacts).toBe(countIn(tally, { from: open[index]!.through + 1, to: range.through })),
+          );
           out += gained[0]! + gained[1]!;
           open = grown.map(({ key, range, through }) => ({ key, range, through }));
         }

@@ -1,5 +1,15 @@
 import fc from 'fast-check';
-import { applyOrder, applyStep, type CampaignOrder, type CampaignState, type CampaignStep, campaignMoves, dueAtMs, freshCampaign, type HoldReason } from '../../src/domain/campaign';
+import {
+  applyOrder,
+  applyStep,
+  type CampaignOrder,
+  type CampaignState,
+  type CampaignStep,
+  campaignMoves,
+  dueAtMs,
+  freshCampaign,
+  type HoldReason,
+} from '../../src/domain/campaign';
 
 const late: HoldReason[] = [{ code: 'late', message: 'It was due an hour ago.' }];
 const state = (changes: Partial<CampaignState>): CampaignState => ({ ...freshCampaign(), ...changes });
@@ -85,7 +95,10 @@ const verbs = fc.oneof<fc.Arbitrary<Verb>[]>(
   fc.constant({ order: 'change' as const, revision: 2 }),
   fc.constant({ step: 'begin' as const }),
   fc.constantFrom<CampaignStep>({ step: 'hold', reasons: late }, { step: 'hold', reasons: [] }),
-  fc.oneof({ weight: 1, arbitrary: fc.constantFrom<Verb>({ order: 'cancel' }, { step: 'complete' }) }, { weight: 3, arbitrary: fc.constant<Verb>({ order: 'pause' }) }),
+  fc.oneof(
+    { weight: 1, arbitrary: fc.constantFrom<Verb>({ order: 'cancel' }, { step: 'complete' }) },
+    { weight: 3, arbitrary: fc.constant<Verb>({ order: 'pause' }) },
+  ),
 );
 
 test('1,000 random sequences of orders and steps agree with a model written another way', () => {
@@ -125,7 +138,11 @@ test('a campaign that is paused before it is due resumes to its schedule, one th
   expect(stateOf(applyOrder(stateOf(before) as CampaignState, { order: 'resume' }))).toEqual(scheduled);
   const amid = applyOrder(state({ status: 'running' }), { order: 'pause', reason: 'bounce_rate' });
   expect(amid).toMatchObject({ state: { status: 'paused', pausedFrom: 'running', pauseReason: 'bounce_rate' } });
-  expect(stateOf(applyOrder(stateOf(amid) as CampaignState, { order: 'resume' }))).toMatchObject({ status: 'running', pausedFrom: null, pauseReason: null });
+  expect(stateOf(applyOrder(stateOf(amid) as CampaignState, { order: 'resume' }))).toMatchObject({
+    status: 'running',
+    pausedFrom: null,
+    pauseReason: null,
+  });
 });
 
 test('a held campaign stays scheduled and never begins by itself; launch and a new time end the hold', () => {
@@ -134,7 +151,11 @@ test('a held campaign stays scheduled and never begins by itself; launch and a n
   expect(stateOf(applyStep(held, { step: 'begin' }))).toBe('is_held');
   expect(stateOf(applyOrder(held, { order: 'change', revision: 2 }))).toMatchObject({ held: late });
   expect(stateOf(applyOrder(held, { order: 'launch', atMs: 5_000 }))).toMatchObject({ held: [], launchedAtMs: 5_000 });
-  expect(stateOf(applyOrder(held, { order: 'reschedule', scheduledAtMs: 9_000 }))).toMatchObject({ held: [], scheduledAtMs: 9_000, launchedAtMs: null });
+  expect(stateOf(applyOrder(held, { order: 'reschedule', scheduledAtMs: 9_000 }))).toMatchObject({
+    held: [],
+    scheduledAtMs: 9_000,
+    launchedAtMs: null,
+  });
 });
 
 test('content and time are fixed once it has begun, even while it is paused', () => {
