@@ -172,6 +172,7 @@ test('the documented rights are enough, and no more is used', async () => {
 test.each<[string, Partial<MysqlSettings>, string]>([
   ['a wrong password', { password: 'canary-secret' }, 'er_access_denied_error'], ['a database that is not there', { database: 'nowhere', user: 'root', password: '' }, 'er_bad_db_error'],
   ['nobody listening', { port: 1 }, 'econnrefused'], ['a host that does not exist', { host: 'nowhere.invalid' }, 'enotfound'],
+  ['a certificate for an address', { tls: true }, 'tls_needs_a_host_name'], ['a server without TLS that shall prove itself', { tls: true, host: 'localhost' }, 'handshake_no_ssl_support'],
 ])('%s is told by its code, and nothing was written', async (_name, over, failed) => {
   const result = await openTables(over).add();
   expect(result).toEqual({ failed: failed === 'enotfound' ? expect.stringMatching(/^e(notfound|ai_again)$/) : failed });

@@ -1,4 +1,4 @@
-import { connect, Socket } from 'node:net';
+import { connect, isIP, Socket } from 'node:net';
 import mysql, { type Connection, type Pool, type PoolConnection, type RowDataPacket, type SslOptions } from 'mysql2/promise';
 import { EngineError } from '../../domain/errors';
 import { createGuard, toBareHost } from './guard';
@@ -73,7 +73,9 @@ export function createConnections({ host, port, database, user, password, tls }:
   }
 
   function dial(): Socket {
-    const refusal = guard.check(host);
+    // The driver does not compare an address with the certificate.
+    const unprovable = tls && isIP(toBareHost(host)) !== 0 ? new EngineError('invalid', 'tls_needs_a_host_name') : undefined;
+    const refusal = guard.check(host) ?? unprovable;
     if (refusal) return new Socket().destroy(refusal);
     const socket = connect({
       host: toBareHost(host),

@@ -47,6 +47,7 @@ const known: Record<string, string> = {
   er_option_prevents_statement: 'The MySQL server is read-only.',
   er_cant_execute_in_read_only_transaction: 'The MySQL server is read-only.',
   protocol_connection_lost: 'MySQL closed the connection.',
+  tls_needs_a_host_name: 'A certificate proves a host name: enter the name of the MySQL host, not its address.',
   statement_too_slow: 'MySQL did not answer in time.',
   schema_prefix_not_a_word: 'The table prefix may hold letters, digits and underscores only.',
   schema_engine_not_innodb: 'The subscriber tables do not use InnoDB, so a failure halfway could not be undone.',
