@@ -5,7 +5,8 @@ export type Parsed = { text: string; entities: Entity[] };
 export class MarkupError extends Error {}
 
 export type ParseMode = 'MarkdownV2' | 'Markdown' | 'HTML';
-export const toParseMode = (name: string): ParseMode | undefined => (['MarkdownV2', 'Markdown', 'HTML'] as const).find((mode) => mode.toLowerCase() === name.toLowerCase());
+export const toParseMode = (name: string): ParseMode | undefined =>
+  (['MarkdownV2', 'Markdown', 'HTML'] as const).find((mode) => mode.toLowerCase() === name.toLowerCase());
 
 export function parseMarkup(source: string, mode: ParseMode | undefined): Parsed {
   if (mode === undefined) return { text: source, entities: [] };
@@ -18,7 +19,14 @@ type Open = { name: string; type: string; mark: string; at: number; offset: numb
 const reserved = '_*[]()~`>#+-=|{}.!';
 /** Longer marks first: `__` is no italic. */
 const marks: [string, string, string][] = [
-  ['```', 'pre', 'Pre'], ['||', 'spoiler', 'Spoiler'], ['__', 'underline', 'Underline'], ['_', 'italic', 'Italic'], ['*', 'bold', 'Bold'], ['~', 'strikethrough', 'Strikethrough'], ['`', 'code', 'Code'], ['[', 'text_link', 'TextUrl'],
+  ['```', 'pre', 'Pre'],
+  ['||', 'spoiler', 'Spoiler'],
+  ['__', 'underline', 'Underline'],
+  ['_', 'italic', 'Italic'],
+  ['*', 'bold', 'Bold'],
+  ['~', 'strikethrough', 'Strikethrough'],
+  ['`', 'code', 'Code'],
+  ['[', 'text_link', 'TextUrl'],
 ];
 
 function parseMarkdownV2(source: string): Parsed {
@@ -37,7 +45,8 @@ function parseMarkdownV2(source: string): Parsed {
     } else if (inner && (inner.type === 'text_link' ? sign === ']' : source.startsWith(inner.mark, at) && !isLonger(source, at, inner))) {
       at = close(inner, at);
     } else if (verbatim || !reserved.includes(sign)) {
-      if (verbatim && sign === '`' && inner?.type === 'code') throw new MarkupError(`Can't find end of Code entity at byte offset ${bytesBefore(source, inner.at)}`);
+      if (verbatim && sign === '`' && inner?.type === 'code')
+        throw new MarkupError(`Can't find end of Code entity at byte offset ${bytesBefore(source, inner.at)}`);
       text += sign;
       at += 1;
     } else at = begin(sign);
@@ -63,7 +72,13 @@ function parseMarkdownV2(source: string): Parsed {
     const link = entity.type === 'text_link' && source[end] === '(' ? readUrl(end + 1) : undefined;
     const length = text.length - entity.offset;
     if (length > 0 && (entity.type !== 'text_link' || link)) {
-      entities.push({ type: entity.type, offset: entity.offset, length, ...(link && { url: link.url }), ...(entity.language !== undefined && { language: entity.language }) });
+      entities.push({
+        type: entity.type,
+        offset: entity.offset,
+        length,
+        ...(link && { url: link.url }),
+        ...(entity.language !== undefined && { language: entity.language }),
+      });
     }
     return link?.end ?? end;
   }
@@ -106,7 +121,8 @@ function parseMarkdown(source: string): Parsed {
     const inner = source.slice(start, end);
     const link = mark === ']' ? /^\(([^)]*)\)/.exec(source.slice(end + 1)) : null;
     const type = { '```': 'pre', '`': 'code', _: 'italic', '*': 'bold', ']': 'text_link' }[mark] ?? 'bold';
-    if (inner !== '' && (mark !== ']' || link)) entities.push({ type, offset: text.length, length: inner.length, ...(link && { url: link[1] ?? '' }) });
+    if (inner !== '' && (mark !== ']' || link))
+      entities.push({ type, offset: text.length, length: inner.length, ...(link && { url: link[1] ?? '' }) });
     text += inner;
     at = end + mark.length + (link?.[0].length ?? 0);
   }
@@ -114,8 +130,22 @@ function parseMarkdown(source: string): Parsed {
 }
 
 const htmlTags: Record<string, string> = {
-  b: 'bold', strong: 'bold', i: 'italic', em: 'italic', u: 'underline', ins: 'underline', s: 'strikethrough', strike: 'strikethrough', del: 'strikethrough', span: 'spoiler', 'tg-spoiler': 'spoiler', a: 'text_link', code: 'code', pre: 'pre',
-  blockquote: 'blockquote', 'tg-emoji': 'custom_emoji',
+  b: 'bold',
+  strong: 'bold',
+  i: 'italic',
+  em: 'italic',
+  u: 'underline',
+  ins: 'underline',
+  s: 'strikethrough',
+  strike: 'strikethrough',
+  del: 'strikethrough',
+  span: 'spoiler',
+  'tg-spoiler': 'spoiler',
+  a: 'text_link',
+  code: 'code',
+  pre: 'pre',
+  blockquote: 'blockquote',
+  'tg-emoji': 'custom_emoji',
 };
 
 function parseHtml(source: string): Parsed {
@@ -146,7 +176,8 @@ function parseHtml(source: string): Parsed {
     const end = source.indexOf('>', at);
     if (end < 0) throw new MarkupError(`Unclosed start tag at byte offset ${offset}`);
     const attributes = source.slice(at + 1 + name.length, end);
-    if (name === 'span' && !/class\s*=\s*["']?tg-spoiler/.test(attributes)) throw new MarkupError(`Tag "span" must have class "tg-spoiler" at byte offset ${offset}`);
+    if (name === 'span' && !/class\s*=\s*["']?tg-spoiler/.test(attributes))
+      throw new MarkupError(`Tag "span" must have class "tg-spoiler" at byte offset ${offset}`);
     const url = /href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/i.exec(attributes);
     open.push({ name, type, mark: name, at, offset: text.length, ...(name === 'a' && url && { url: url[1] ?? url[2] ?? url[3] ?? '' }) });
     return end + 1;
@@ -155,13 +186,18 @@ function parseHtml(source: string): Parsed {
   function endTag(): number {
     const offset = bytesBefore(source, at);
     const end = source.indexOf('>', at);
-    const name = source.slice(at + 2, end < 0 ? undefined : end).trim().toLowerCase();
+    const name = source
+      .slice(at + 2, end < 0 ? undefined : end)
+      .trim()
+      .toLowerCase();
     const entity = open.pop();
     if (!entity) throw new MarkupError(`Unexpected end tag at byte offset ${offset}`);
     if (end < 0) throw new MarkupError(`Unclosed end tag at byte offset ${offset}`);
-    if (name !== '' && name !== entity.name) throw new MarkupError(`Unmatched end tag at byte offset ${offset}, expected "</${entity.name}>", found "</${name}>"`);
+    if (name !== '' && name !== entity.name)
+      throw new MarkupError(`Unmatched end tag at byte offset ${offset}, expected "</${entity.name}>", found "</${name}>"`);
     const length = text.length - entity.offset;
-    if (length > 0 && (entity.type !== 'text_link' || entity.url !== undefined)) entities.push({ type: entity.type, offset: entity.offset, length, ...(entity.url !== undefined && { url: entity.url }) });
+    if (length > 0 && (entity.type !== 'text_link' || entity.url !== undefined))
+      entities.push({ type: entity.type, offset: entity.offset, length, ...(entity.url !== undefined && { url: entity.url }) });
     return end + 1;
   }
 }
@@ -173,4 +209,7 @@ function decodeEntity(name: string): string {
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '';
 }
 
-const finish = (text: string, entities: Entity[]): Parsed => ({ text, entities: entities.sort((a, b) => a.offset - b.offset || b.length - a.length) });
+const finish = (text: string, entities: Entity[]): Parsed => ({
+  text,
+  entities: entities.sort((a, b) => a.offset - b.offset || b.length - a.length),
+});

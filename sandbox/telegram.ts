@@ -15,13 +15,28 @@ const faultBody = z.strictObject({
   count: z.int().min(1).optional(),
   retry_after: z.int().min(1).max(86_400).optional(),
 });
-const limitsBody = z.strictObject({ chat_per_second: z.int().min(1).optional(), group_per_minute: z.int().min(1).optional(), all_per_second: z.int().min(1).optional() });
+const limitsBody = z.strictObject({
+  chat_per_second: z.int().min(1).optional(),
+  group_per_minute: z.int().min(1).optional(),
+  all_per_second: z.int().min(1).optional(),
+});
 
 type Fault = z.infer<typeof faultBody> & { left: number };
-type Message = { message_id: number; chat_id: string; date: number; text: string; parse_mode: string | null; entities: Entity[]; source: string };
+type Message = {
+  message_id: number;
+  chat_id: string;
+  date: number;
+  text: string;
+  parse_mode: string | null;
+  entities: Entity[];
+  source: string;
+};
 type Reply = { code: number; body: object } | 'cut' | 'silent';
 
-const failure = (code: number, description: string, parameters?: object): Reply => ({ code, body: { ok: false, error_code: code, description, ...(parameters && { parameters }) } });
+const failure = (code: number, description: string, parameters?: object): Reply => ({
+  code,
+  body: { ok: false, error_code: code, description, ...(parameters && { parameters }) },
+});
 const badRequest = (text: string) => failure(400, `Bad Request: ${text}`);
 const tooMany = (seconds: number) => failure(429, `Too Many Requests: retry after ${seconds}`, { retry_after: seconds });
 
@@ -58,7 +73,12 @@ export function startTelegram(port: number, now: () => number = Date.now): Promi
     const url = new URL(req.url ?? '/', 'http://telegram');
     const raw = await readBody(req);
     const method = /^\/bot[^/]+\/([^/]+)$/.exec(url.pathname)?.[1];
-    const reply = raw === undefined ? failure(413, 'Request Entity Too Large') : method === undefined ? control(`${req.method ?? 'GET'} ${url.pathname}`, raw) : answer(method.toLowerCase(), readParams(req, url, raw));
+    const reply =
+      raw === undefined
+        ? failure(413, 'Request Entity Too Large')
+        : method === undefined
+          ? control(`${req.method ?? 'GET'} ${url.pathname}`, raw)
+          : answer(method.toLowerCase(), readParams(req, url, raw));
     if (reply === 'cut') return void req.socket.destroy();
     if (reply === 'silent') return;
     const retryAfter = reply.code === 429 && 'parameters' in reply.body ? retryAfterOf(reply.body.parameters) : undefined;
@@ -70,7 +90,11 @@ export function startTelegram(port: number, now: () => number = Date.now): Promi
     const chatId = params.get('chat_id') ?? '';
     const fault = takeFault(chatId);
     if (fault) return fail(fault);
-    if (method === 'getme') return { code: 200, body: { ok: true, result: { ...bot, can_join_groups: true, can_read_all_group_messages: false, supports_inline_queries: false } } };
+    if (method === 'getme')
+      return {
+        code: 200,
+        body: { ok: true, result: { ...bot, can_join_groups: true, can_read_all_group_messages: false, supports_inline_queries: false } },
+      };
     if (method !== 'sendmessage' && method !== 'getchat') return failure(404, 'Not Found');
     if (chatId === '') return badRequest('chat_id is empty');
     if (!/^(-?\d{1,19}|@\w{1,64})$/.test(chatId)) return badRequest('chat not found');
@@ -90,11 +114,22 @@ export function startTelegram(port: number, now: () => number = Date.now): Promi
     if (wait > 0) return tooMany(wait);
 
     sent += 1;
-    const message: Message = { message_id: sent, chat_id: chatId, date: Math.floor(now() / 1_000), text: parsed.text, parse_mode: mode ?? null, entities: parsed.entities, source };
+    const message: Message = {
+      message_id: sent,
+      chat_id: chatId,
+      date: Math.floor(now() / 1_000),
+      text: parsed.text,
+      parse_mode: mode ?? null,
+      entities: parsed.entities,
+      source,
+    };
     messages.push(message);
     if (messages.length > maxKept) messages.shift();
     const { message_id, date, text, entities } = message;
-    return { code: 200, body: { ok: true, result: { message_id, from: bot, chat: toChat(chatId), date, text, ...(entities.length > 0 && { entities }) } } };
+    return {
+      code: 200,
+      body: { ok: true, result: { message_id, from: bot, chat: toChat(chatId), date, text, ...(entities.length > 0 && { entities }) } },
+    };
   }
 
   /** One a second in a chat, twenty a minute in a group, thirty a second in all; what is refused does not count. */
@@ -198,7 +233,9 @@ function tryParse(source: string, mode: ReturnType<typeof toParseMode>) {
 }
 
 function retryAfterOf(parameters: unknown): number | undefined {
-  return typeof parameters === 'object' && parameters !== null && 'retry_after' in parameters && typeof parameters.retry_after === 'number' ? parameters.retry_after : undefined;
+  return typeof parameters === 'object' && parameters !== null && 'retry_after' in parameters && typeof parameters.retry_after === 'number'
+    ? parameters.retry_after
+    : undefined;
 }
 
 /** Telegram takes parameters from the query, a form (urlencoded or multipart) or JSON, whatever the verb. */
@@ -208,7 +245,8 @@ function readParams(req: IncomingMessage, url: URL, raw: Buffer): Map<string, st
   if (type.startsWith('application/json')) {
     const body = toJson(raw);
     if (typeof body !== 'object' || body === null) return params;
-    for (const [name, value] of Object.entries(body)) if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') params.set(name, String(value));
+    for (const [name, value] of Object.entries(body))
+      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') params.set(name, String(value));
   } else if (type.startsWith('application/x-www-form-urlencoded')) {
     for (const [name, value] of new URLSearchParams(raw.toString('utf8'))) params.set(name, value);
   } else {

@@ -28,7 +28,7 @@ const stack = createStack();
 let code = 1;
 try {
   const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, ...env } = process.env;
-  const sandboxEnv = name === 'pipeline' ? await startSandbox() : '';
+  const sandboxEnv = ['pipeline', 'mailwizz'].includes(name) ? await startSandbox() : '';
   const services = name === 'start' ? { env } : await startServices(env, dataDir, stack);
   const bench = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', `bench/${name}.ts`, ...args], { cwd: root, stdout: 'inherit', env: { ...services.env, BENCH_DIR: dataDir, BENCH_SANDBOX: sandboxEnv } }));
   code = await bench.exited;

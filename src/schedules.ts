@@ -1,4 +1,4 @@
-import { type CalendarSpec, type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { type CalendarSpec, type Client, ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import { reconcileWorkflowId, type SweepKind, sweepWorkflowId } from './domain/batch';
 import type * as workflows from './workflows';
 
@@ -17,6 +17,18 @@ const planned: Planned[] = [
   sweep('statistics', 45),
   { id: reconcileWorkflowId(), workflow: 'reconcile', args: [{}], at: { hour: { start: 3, end: 23, step: 6 }, minute: 15, comment: 'our ledger and the lists of MailWizz, every six hours' } },
 ];
+
+/** False when the store of Temporal knows nothing of us: it is new, or was thrown away. The schedule that is made last stands for all. */
+export async function hasSchedules(client: Client): Promise<boolean> {
+  const last = planned.at(-1)?.id ?? reconcileWorkflowId();
+  try {
+    await client.schedule.getHandle(last).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
+  }
+}
 
 /**
  * Makes the schedules that are missing; those that exist stay as an operator left them. A new one runs at once: when all were missing, the store of

@@ -20,7 +20,7 @@ export function connectionOptions({ temporal }: Pick<Config, 'temporal'>) {
 }
 
 /** Lazy: the API starts and takes contacts in while Temporal is away. */
-export function openTemporal(config: Pick<Config, 'temporal'>): { client: Client; close: () => Promise<void> } {
+export function openTemporal(config: Pick<Config, 'temporal'>): { client: Client; connection: Connection; close: () => Promise<void> } {
   const connection = Connection.lazy({ ...connectionOptions(config), connectTimeout: '5s' });
-  return { client: new Client({ connection, namespace: config.temporal.namespace }), close: () => connection.close() };
+  return { client: new Client({ connection, namespace: config.temporal.namespace }), connection, close: () => connection.close() };
 }

@@ -25,7 +25,7 @@ const toCondition = (filter: ContactFilter) => {
     filter.category === undefined ? undefined : eq(contacts.category, filter.category),
     filter.instanceId === undefined ? undefined : eq(contacts.mailwizzInstance, filter.instanceId),
     filter.batchId === undefined ? undefined : eq(contacts.importBatchId, filter.batchId),
-    pattern === undefined ? undefined : sql`(${contacts.email} ilike ${pattern} or ${contacts.company} ilike ${pattern} or ${contacts.firstName} || ' ' || ${contacts.lastName} ilike ${pattern})`,
+    pattern === undefined ? undefined : sql`(${contacts.email} ilike ${pattern} or ${contacts.company} ilike ${pattern} or concat_ws(' ', ${contacts.firstName}, ${contacts.lastName}) ilike ${pattern})`,
   );
 };
 

@@ -39,10 +39,12 @@ export type ClaimRow = {
   sources: number[] | null;
 };
 
-/** Numbers of the sources that gave these contacts, in any sighting. */
+/** Numbers of the sources that gave these contacts, in any sighting. By the ids of their batches: a join alone would read every batch there ever was. */
 export const sourcesOf = (contactIds: number[]) => sql`
   select seen.contact_id, array_agg(distinct given.id) sources from batch_rows seen
-    join import_batches batches on batches.id = seen.batch_id join data_sources given on given.source_id = batches.source_id
+    join import_batches batches on batches.id = seen.batch_id
+      and batches.id = any(array(select distinct batch_id from batch_rows where contact_id = any(${sql.param(contactIds)}::bigint[])))
+    join data_sources given on given.source_id = batches.source_id
   where seen.contact_id = any(${sql.param(contactIds)}::bigint[]) group by seen.contact_id`;
 
 /**

@@ -1,5 +1,5 @@
 import { asc, count, eq, sql } from 'drizzle-orm';
-import type { DbHandle } from '../client';
+import type { DbHandle, Tx } from '../client';
 import { categoryRules, mailwizzInstances, routingRules } from '../schema';
 
 export type Instance = typeof mailwizzInstances.$inferSelect;
@@ -41,6 +41,21 @@ export async function listLists(db: DbHandle, instanceId: string): Promise<ListR
     from mailwizz_lists lists left join injections on injections.instance_id = lists.instance_id and injections.list_id = lists.list_id
     where lists.instance_id = ${instanceId} group by lists.list_id, lists.list_uid, lists.name, lists.fields, lists.subscribers, lists.updated_at order by lists.list_id limit 10000`);
   return found.rows;
+}
+
+export type NamedList = { list_id: number; list_uid: string; name: string; fields: string[] };
+
+/** Lists as an operator names them; those that are not named stay. A uid is one list's: its row under another number goes. */
+export async function replaceLists(tx: Tx, instanceId: string, lists: NamedList[]): Promise<void> {
+  const named = sql`select * from json_to_recordset(${JSON.stringify(lists)}::json) as x(list_id int, list_uid text, name text, fields jsonb)`;
+  await tx.execute(sql`
+    with named as (${named})
+    delete from mailwizz_lists using named where instance_id = ${instanceId} and mailwizz_lists.list_uid = named.list_uid and mailwizz_lists.list_id <> named.list_id`);
+  await tx.execute(sql`
+    with named as (${named})
+    insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields)
+    select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)) from named order by list_id
+    on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields, updated_at = now()`);
 }
 
 export const listRoutingRules = (db: DbHandle) => db.select().from(routingRules).orderBy(asc(routingRules.position), asc(routingRules.id)).limit(10_000);

@@ -3,6 +3,9 @@ import { Readable } from 'node:stream';
 import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 
+/** A row as JSON text, as it was delivered; with a reason when the door itself rejects it. */
+export type NewRow = string | { payload: string; reason: string };
+
 export type NewBatch = {
   batchId: string;
   sourceId: string;
@@ -10,8 +13,8 @@ export type NewBatch = {
   callerKeyId: string;
   idempotencyKey: string | undefined;
   bodyHash: string | undefined;
-  /** Each row as JSON text, in delivery order. */
-  rows: string[];
+  /** In delivery order. */
+  rows: NewRow[];
   /** True when somebody starts the workflow at once: the relay then leaves it alone for a while. */
   inline: boolean;
 };
@@ -20,7 +23,9 @@ export type StoredBatch =
   | { state: 'stored'; id: number }
   | { state: 'no_source' }
   | { state: 'inactive' }
-  | { state: 'replayed'; batchId: string; received: number; sameBody: boolean };
+  | { state: 'replayed'; batchId: string; received: number; bodyHash: string | null; uploading: boolean }
+  /** The upload that had this key was given up in the moment we looked: the key may be used again. */
+  | { state: 'key_freed' };
 
 /** The relay looks after a batch that its caller was to start only after this time. */
 const inlineGraceSeconds = 10;
@@ -43,15 +48,12 @@ export async function storeBatches(pool: Pool, batches: NewBatch[]): Promise<Sto
       if (isActive === undefined) return { state: 'no_source' };
       if (!isActive) return { state: 'inactive' };
       const id = ids.get(batch.batchId);
-      if (id !== undefined) return { state: 'stored', id };
-      const earlier = replays.get(replayKey(batch.callerKeyId, batch.idempotencyKey ?? ''));
-      if (!earlier) throw new Error('an idempotency key conflicted and was gone');
-      return { state: 'replayed', batchId: earlier.batch_id, received: earlier.received, sameBody: earlier.body_hash === (batch.bodyHash ?? null) };
+      return id === undefined ? toReplayed(replays.get(replayKey(batch.callerKeyId, batch.idempotencyKey ?? ''))) : { state: 'stored', id };
     });
   });
 }
 
-const hasId = (batch: { id: number | undefined; rows: string[] }): batch is { id: number; rows: string[] } => batch.id !== undefined;
+const hasId = (batch: { id: number | undefined; rows: NewRow[] }): batch is { id: number; rows: NewRow[] } => batch.id !== undefined;
 const replayKey = (keyId: string, key: string) => `${keyId} ${key}`;
 
 /** Opens a batch whose rows follow in pieces; without outbox until it is finished. */
@@ -62,23 +64,29 @@ export async function openUpload(pool: Pool, batch: NewBatch): Promise<StoredBat
     if (!rows[0].is_active) return { state: 'inactive' };
     const id = (await insertBatches(client, [batch], 'uploading')).get(batch.batchId);
     if (id !== undefined) return { state: 'stored', id };
-    const earlier = [...(await findReplays(client, [batch])).values()][0];
-    if (!earlier) throw new Error('an idempotency key conflicted and was gone');
-    return { state: 'replayed', batchId: earlier.batch_id, received: earlier.received, sameBody: earlier.body_hash === (batch.bodyHash ?? null) };
+    return toReplayed([...(await findReplays(client, [batch])).values()][0]);
   });
 }
 
-export async function appendRows(pool: Pool, piece: { id: number; firstRow: number; rows: string[] }): Promise<void> {
-  await inTransaction(pool, (client) => copyRows(client, [piece]));
+/** False when the upload was given up meanwhile; nothing is stored then. An upload that moves is never stale: each piece says so. */
+export async function appendRows(pool: Pool, piece: { id: number; firstRow: number; rows: NewRow[] }): Promise<boolean> {
+  return inTransaction(pool, async (client) => {
+    const open = await client.query(`update import_batches set updated_at = now() where id = $1 and state = 'uploading'`, [piece.id]);
+    if (open.rowCount !== 1) return false;
+    await copyRows(client, [piece]);
+    return true;
+  });
 }
 
-/** From here on the upload is accepted: its rows are counted and its workflow is in the outbox. */
-export async function finishUpload(pool: Pool, upload: { id: number; received: number }): Promise<void> {
-  await pool.query(
-    `with done as (update import_batches set state = 'received', received = $2, updated_at = now() where id = $1 and state = 'uploading' returning id)
-     insert into outbox (batch_id, available_at) select id, now() + make_interval(secs => ${inlineGraceSeconds}) from done`,
-    [upload.id, upload.received],
+/** From here on the upload is accepted: its rows are counted and its workflow is in the outbox. False when it was given up before. */
+export async function finishUpload(pool: Pool, upload: { id: number; received: number; rejected: number; bodyHash: string | undefined; inline: boolean }): Promise<boolean> {
+  const queued = await pool.query(
+    `with done as (
+       update import_batches set state = 'received', received = $2, rejected = $3, body_hash = $4, updated_at = now() where id = $1 and state = 'uploading' returning id)
+     insert into outbox (batch_id, available_at) select id, now() + make_interval(secs => $5) from done`,
+    [upload.id, upload.received, upload.rejected, upload.bodyHash ?? null, upload.inline ? inlineGraceSeconds : 0],
   );
+  return queued.rowCount === 1;
 }
 
 /** An upload that broke off was never accepted; its idempotency key is free again. */
@@ -104,7 +112,7 @@ async function insertBatches(client: PoolClient, batches: NewBatch[], state: 're
     `with input as (select * from json_to_recordset($1) as x(batch_id text, source_id text, source_config jsonb, caller_key_id text, idempotency_key text, body_hash text, received int, wait int)),
      stored as (
        insert into import_batches (batch_id, source_id, source_config, caller_key_id, idempotency_key, body_hash, received, state)
-       select batch_id, source_id, source_config, caller_key_id, idempotency_key, body_hash, received, $2 from input order by idempotency_key, batch_id
+       select batch_id, source_id, source_config, caller_key_id, idempotency_key, body_hash, received, $2 from input order by caller_key_id, idempotency_key, batch_id
        on conflict do nothing returning id, batch_id),
      queued as (
        insert into outbox (batch_id, available_at)
@@ -115,12 +123,15 @@ async function insertBatches(client: PoolClient, batches: NewBatch[], state: 're
   return new Map(rows.map((row) => [row.batch_id, row.id]));
 }
 
-type Replay = { caller_key_id: string; idempotency_key: string; batch_id: string; body_hash: string | null; received: number };
+type Replay = { caller_key_id: string; idempotency_key: string; batch_id: string; body_hash: string | null; received: number; uploading: boolean };
+
+const toReplayed = (earlier: Replay | undefined): StoredBatch =>
+  earlier ? { state: 'replayed', batchId: earlier.batch_id, received: earlier.received, bodyHash: earlier.body_hash, uploading: earlier.uploading } : { state: 'key_freed' };
 
 async function findReplays(client: PoolClient, batches: NewBatch[]): Promise<Map<string, Replay>> {
   if (batches.length === 0) return new Map();
   const { rows } = await client.query<Replay>(
-    `select caller_key_id, idempotency_key, batch_id, body_hash, received from import_batches
+    `select caller_key_id, idempotency_key, batch_id, body_hash, received, state = 'uploading' uploading from import_batches
      where (caller_key_id, idempotency_key) in (select * from unnest($1::text[], $2::text[]))`,
     [batches.map((batch) => batch.callerKeyId), batches.map((batch) => batch.idempotencyKey ?? '')],
   );
@@ -132,13 +143,13 @@ const escapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\r': '\\r'
 const escapeRow = (row: string) => (needsEscape.test(row) ? row.replace(/[\\\t\r\n\u0000]/g, (character) => escapes[character] ?? '') : row);
 
 /** COPY, because it is the fastest way in. */
-async function copyRows(client: PoolClient, pieces: { id: number; firstRow: number; rows: string[] }[]): Promise<void> {
+async function copyRows(client: PoolClient, pieces: { id: number; firstRow: number; rows: NewRow[] }[]): Promise<void> {
   const receivedAt = new Date().toISOString();
-  const lines = pieces.map(({ id, firstRow, rows }) =>
-    rows.map((row, index) => `${id}\t${firstRow + index}\t${receivedAt}\t${escapeRow(row)}\n`).join(''),
-  );
-  await pipeline(Readable.from(lines), client.query(copyFrom('copy batch_rows (batch_id, row_number, received_at, payload) from stdin')));
+  const lines = pieces.map(({ id, firstRow, rows }) => rows.map((row, index) => `${id}\t${firstRow + index}\t${receivedAt}\t${toCells(row)}\n`).join(''));
+  await pipeline(Readable.from(lines), client.query(copyFrom('copy batch_rows (batch_id, row_number, received_at, payload, outcome, field, reason) from stdin')));
 }
+
+const toCells = (row: NewRow) => (typeof row === 'string' ? `${escapeRow(row)}\t\\N\t\\N\t\\N` : `${escapeRow(row.payload)}\trejected\t\t${row.reason}`);
 
 async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();

@@ -9,8 +9,10 @@ const shape = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
 export const dateText = (column: string) => `DATE_FORMAT(${column}, '%Y-%m-%d %H:%i:%s')`;
 
 /** An instant as the application's own connection would write it, and back. */
-export const storedDate = ({ switches }: Context, at: Date): string => sqlDate(new Date(at.getTime() + switches.database_offset_minutes * minuteMs));
-export const instantOf = ({ switches }: Context, stored: string): Date => new Date(parse(stored) - switches.database_offset_minutes * minuteMs);
+export const storedDate = ({ switches }: Context, at: Date): string =>
+  sqlDate(new Date(at.getTime() + switches.database_offset_minutes * minuteMs));
+export const instantOf = ({ switches }: Context, stored: string): Date =>
+  new Date(parse(stored) - switches.database_offset_minutes * minuteMs);
 
 /** `Y-m-d H:i:s` as a clock in that zone shows it. Shown twice in autumn: the first time. Left out in spring: as much later. */
 export function fromZonedDate(text: string, timezone: string): Date | undefined {
@@ -18,7 +20,9 @@ export function fromZonedDate(text: string, timezone: string): Date | undefined 
   const local = parse(text);
   if (Number.isNaN(local) || sqlDate(new Date(local)) !== text) return undefined;
   const before = offsetMs(local - dayMs, timezone);
-  const instants = [before, offsetMs(local + dayMs, timezone)].map((offset) => local - offset).filter((at) => at + offsetMs(at, timezone) === local);
+  const instants = [before, offsetMs(local + dayMs, timezone)]
+    .map((offset) => local - offset)
+    .filter((at) => at + offsetMs(at, timezone) === local);
   return new Date(instants.length > 0 ? Math.min(...instants) : local - before);
 }
 
@@ -29,10 +33,19 @@ function offsetMs(at: number, timezone: string): number {
   const format =
     formats.get(timezone) ??
     new Intl.DateTimeFormat('en-US', {
-      timeZone: timezone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
+      timeZone: timezone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
     });
   formats.set(timezone, format);
   const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
   const part = (name: string) => parts[name] ?? 0;
-  return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second')) - Math.floor(at / 1000) * 1000;
+  return (
+    Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second')) - Math.floor(at / 1000) * 1000
+  );
 }

@@ -16,11 +16,24 @@ export function parseForm(body: string, maxVars: number): PhpMap {
       taken += 1;
       const equals = body.indexOf('=', from);
       const split = equals < 0 || equals > end ? end : equals;
-      put(root, toPath(decode(body.slice(from, split))), decode(body.slice(split + 1, end)));
+      put(root, pathOf(body.slice(from, split)), decode(body.slice(split + 1, end)));
     }
     from = end + 1;
   }
   return root;
+}
+
+/** Names repeat from call to call, and reading them is half the work. */
+const knownPaths = new Map<string, string[]>();
+const pathsKept = 50_000;
+
+function pathOf(name: string): string[] {
+  const known = knownPaths.get(name);
+  if (known) return known;
+  if (knownPaths.size >= pathsKept) knownPaths.clear();
+  const path = toPath(decode(name));
+  knownPaths.set(name, path);
+  return path;
 }
 
 /** `subscribers[0][EMAIL]` → subscribers, 0, EMAIL. Dots and spaces of the first name become underscores; text after the last bracket is lost. */
@@ -45,8 +58,9 @@ function put(map: PhpMap, path: string[], value: string): void {
   const [first] = path;
   if (first === undefined || first === '' || path.length > deepest) return;
   let here = map;
-  for (const step of path.slice(0, -1)) {
-    const key = keyIn(here, step);
+  const last = path.length - 1;
+  for (let depth = 0; depth < last; depth += 1) {
+    const key = keyIn(here, path[depth] ?? '');
     const next = here.get(key);
     if (next instanceof Map) here = next;
     else {
@@ -55,7 +69,7 @@ function put(map: PhpMap, path: string[], value: string): void {
       here = made;
     }
   }
-  here.set(keyIn(here, path.at(-1) ?? ''), value);
+  here.set(keyIn(here, path[last] ?? ''), value);
 }
 
 /** `a[]` takes the number after the largest so far. */

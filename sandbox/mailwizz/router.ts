@@ -34,15 +34,15 @@ export function createRouter(routes: Route[]) {
       const params = match(pattern, segments);
       return params ? [{ route, params }] : [];
     });
-    const found = matching.find(({ route }) => route.method === method);
-    if (found || matching.length === 0) return found;
-    return { verbs: matching.map(({ route }) => route.method) };
+    const known = matching.filter(({ route }) => route.path === matching[0]?.route.path);
+    if (known.length === 0) return undefined;
+    return known.find(({ route }) => route.method === method) ?? { verbs: known.map(({ route }) => route.method) };
   };
 }
 
 const isParam = (segment: string) => segment.startsWith('{');
 const rank = ({ segments }: Entry) => segments.map((segment) => (isParam(segment) ? '1' : '0')).join('');
-const moreFixedFirst = (a: Entry, b: Entry) => (rank(a) < rank(b) ? -1 : 1);
+const moreFixedFirst = (a: Entry, b: Entry) => Number(rank(a)) - Number(rank(b));
 
 function match(pattern: string[], segments: string[]): Record<string, string> | undefined {
   const params: Record<string, string> = {};

@@ -13,8 +13,12 @@ export async function change(db: Db, statement: string, values: unknown[] = []):
   return { found: done.affectedRows, insertId: done.insertId };
 }
 
+/** A deadlock's victim loses nothing by another try. */
+const deadlock = 1213;
+const maxTries = 5;
+
 /** READ COMMITTED: what INSERT … SELECT reads must stay writable for the API. */
-export async function inTransaction<T>(pool: Pool, work: (connection: PoolConnection) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(pool: Pool, work: (connection: PoolConnection) => Promise<T>, tries = maxTries): Promise<T> {
   const connection = await pool.getConnection();
   try {
     await connection.query('SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
@@ -24,8 +28,11 @@ export async function inTransaction<T>(pool: Pool, work: (connection: PoolConnec
     return result;
   } catch (error) {
     await connection.rollback();
-    throw error;
+    if (tries <= 1 || !isDeadlock(error)) throw error;
   } finally {
     connection.release();
   }
+  return inTransaction(pool, work, tries - 1);
 }
+
+const isDeadlock = (error: unknown) => error instanceof Error && 'errno' in error && error.errno === deadlock;

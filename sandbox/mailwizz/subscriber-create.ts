@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { escape } from 'mysql2';
 import type { PoolConnection } from 'mysql2/promise';
 import type { Context } from './context';
@@ -89,9 +90,9 @@ export async function writeValues(context: Context, connection: PoolConnection, 
   await connection.query('INSERT INTO mw_list_field_value (field_id, subscriber_id, value, date_added, last_updated) VALUES ?', [rows]);
 }
 
+/** The statements are written by hand and the parents, just read or written, are not looked up again: a bulk call is as fast as the tables allow. */
 const unchecked = 'SET STATEMENT foreign_key_checks = 0 FOR';
 
-/** The statements are written by hand and the parents, just read or written, are not looked up again: a bulk call is as fast as the tables allow. */
 async function insert(context: Context, connection: PoolConnection, list: List, fields: Field[], fresh: Candidate[]): Promise<void> {
   const now = storedDate(context, context.now());
   const rows = fresh.map((candidate) => {
@@ -100,11 +101,26 @@ async function insert(context: Context, connection: PoolConnection, list: List, 
     return [candidate.uid, list.list_id, candidate.email, ip, source, status, now, now];
   });
   const { insertId } = await change(connection, `${unchecked} INSERT INTO mw_list_subscriber (subscriber_uid, list_id, email, ip_address, source, status, date_added, last_updated) VALUES ?`, [rows]);
-  // One statement's ids are consecutive (innodb_autoinc_lock_mode 1). Field by field: the indexes begin with it.
-  const values = fields.flatMap((field) =>
-    fresh.flatMap((candidate, index) => storedValues(candidate, field).map((value) => `(${field.field_id},${insertId + index},${escape(value)},'${now}','${now}')`)),
-  );
-  await connection.query(`${unchecked} INSERT INTO mw_list_field_value (field_id, subscriber_id, value, date_added, last_updated) VALUES ${values.join(',')}`);
+  // One statement's ids are consecutive (innodb_autoinc_lock_mode 1).
+  const values = fresh.flatMap((candidate, index) => fields.flatMap((field) => storedValues(candidate, field).map((value): Value => [field.field_id, insertId + index, value])));
+  await (values.length < loadFrom ? insertValues : loadValues)(connection, values, now);
+}
+
+type Value = [fieldId: number, subscriberId: number, value: string];
+/** From so many rows on LOAD DATA pays: a quarter less work for the database than INSERT (measured). */
+const loadFrom = 100;
+
+async function insertValues(connection: PoolConnection, values: Value[], now: string): Promise<void> {
+  const rows = values.map(([fieldId, subscriberId, value]) => `(${fieldId},${subscriberId},${escape(value)},'${now}','${now}')`);
+  await connection.query(`${unchecked} INSERT INTO mw_list_field_value (field_id, subscriber_id, value, date_added, last_updated) VALUES ${rows.join(',')}`);
+}
+
+async function loadValues(connection: PoolConnection, values: Value[], now: string): Promise<void> {
+  const lines = values.map(([fieldId, subscriberId, value]) => `${fieldId}\t${subscriberId}\t${value.replace(/[\\\t\n]/g, '\\$&')}\n`);
+  await connection.query({
+    sql: `${unchecked} LOAD DATA LOCAL INFILE 'values' INTO TABLE mw_list_field_value CHARACTER SET utf8mb4 (field_id, subscriber_id, value) SET date_added = '${now}', last_updated = '${now}'`,
+    infileStreamFactory: () => Readable.from([Buffer.from(lines.join(''))]),
+  });
 }
 
 /** Double opt-in sends a confirmation mail; a forced status suppresses it, as far as is known. */

@@ -3,16 +3,16 @@ import { campaignSwitches } from './switches/campaigns';
 import { subscriberSwitches } from './switches/subscribers';
 import { transportSwitches } from './switches/transport';
 
-const schema = z.strictObject({ ...transportSwitches, ...subscriberSwitches, ...campaignSwitches });
+export const switchesSchema = z.strictObject({ ...transportSwitches, ...subscriberSwitches, ...campaignSwitches });
 
 /** One value per question that is open about the real MailWizz; handlers read them anew with every call. */
-export type Switches = z.infer<typeof schema>;
-export const defaultSwitches = (): Switches => schema.parse({});
+export type Switches = z.infer<typeof switchesSchema>;
+export const defaultSwitches = (): Switches => switchesSchema.parse({});
 
 /** Takes some of the switches; what is unknown or out of range changes nothing and is named. */
 export function setSwitches(switches: Switches, wanted: unknown): { problems: string[] } {
   if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted)) return { problems: ['the body is an object of switches'] };
-  const parsed = schema.safeParse({ ...switches, ...wanted });
+  const parsed = switchesSchema.safeParse({ ...switches, ...wanted });
   if (!parsed.success) return { problems: parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message].filter((part) => part !== '').join(': ')) };
   Object.assign(switches, parsed.data);
   return { problems: [] };
@@ -22,4 +22,4 @@ export function setSwitches(switches: Switches, wanted: unknown): { problems: st
 export const resetSwitches = (switches: Switches): Switches => Object.assign(switches, defaultSwitches());
 
 /** Every switch with its meaning, for people. */
-export const describeSwitches = () => Object.fromEntries(Object.entries(schema.shape).map(([name, entry]) => [name, entry.description ?? '']));
+export const describeSwitches = () => Object.fromEntries(Object.entries(switchesSchema.shape).map(([name, entry]) => [name, entry.description ?? '']));

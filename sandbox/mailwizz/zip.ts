@@ -26,7 +26,12 @@ function entriesOf(zip: Buffer): Entry[] {
   let at = zip.readUInt32LE(end + 16);
   for (let left = Math.min(zip.readUInt16LE(end + 10), maxEntries); left > 0 && zip.readUInt32LE(at) === entryMark; left -= 1) {
     const nameEnd = at + 46 + zip.readUInt16LE(at + 28);
-    entries.push({ name: zip.toString('utf8', at + 46, nameEnd), method: zip.readUInt16LE(at + 10), size: zip.readUInt32LE(at + 20), at: zip.readUInt32LE(at + 42) });
+    entries.push({
+      name: zip.toString('utf8', at + 46, nameEnd),
+      method: zip.readUInt16LE(at + 10),
+      size: zip.readUInt32LE(at + 20),
+      at: zip.readUInt32LE(at + 42),
+    });
     at = nameEnd + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
   }
   return entries;

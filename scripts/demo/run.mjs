@@ -139,8 +139,17 @@ async function report({ call, sandbox, batches, apiUrl, uiUrl, say }) {
   }
   table(say, ['name', 'api', 'mysql', 'ledger', 'subscribers', 'distinct'], lists);
 
+  say('\nConnections, as check-mailwizz sees them');
+  let connected = true;
+  for (const { instance_id } of sandbox.instances) {
+    const { good, findings } = await call('POST', `/api/v1/mailwizz-instances/${instance_id}/test`);
+    connected &&= good;
+    say(`  ${instance_id}  ${good ? 'in order' : findings.filter(({ state }) => state === 'bad').map(({ part, words }) => `${part}: ${words}`).join(' ')}`);
+  }
+
   const sums = total(batches);
   const ok =
+    connected &&
     sums.received === sums.accepted + sums.duplicates + sums.rejected &&
     sums.accepted === sums.injected + sums.invalid + sums.suppressed + sums.unroutable + sums.failed + sums.waiting &&
     lists.every((list) => list.ledger === list.subscribers && list.subscribers === list.distinct) &&

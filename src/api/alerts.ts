@@ -5,20 +5,19 @@ import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';
 import { alertFilter } from '../schemas/requests';
 import { actorOf } from './auth';
-import { numberParam, pageAnswer, paging, serve } from './operations';
+import { numberParam, pageAnswer, serve } from './operations';
 
 const tag = 'alerts';
-const listQuery = paging.extend(alertFilter.shape);
 
 export const createAlertRoutes = ({ db }: { db: Db }) => [
   serve(
     {
-      method: 'get', path: '/alerts', tag, who: 'operator', summary: 'List alerts, newest first', query: listQuery,
+      method: 'get', path: '/alerts', tag, who: 'operator', summary: 'List alerts, newest first', query: alertFilter,
       description: 'One open alert per kind and subject: what happens again is counted. It is resolved by itself when its cause is gone; `state=all` shows those too.',
       answer: { status: 200, text: 'A page of alerts', schema: listAnswer },
     },
     async (req, res) => {
-      const filter = listQuery.parse(req.query);
+      const filter = alertFilter.parse(req.query);
       const { items, total } = await listAlerts(db, { openOnly: filter.state === 'open', kind: filter.kind, page: filter.page, limit: filter.limit });
       res.json(pageAnswer(items.map(toAlert), total, filter));
     },

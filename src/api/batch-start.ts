@@ -5,6 +5,7 @@ import { batchMessages, batchWorkflowId } from '../domain/batch';
 import { className } from '../domain/errors';
 import type { Log } from '../log';
 import type * as workflows from '../workflows';
+import { withinLimit } from './time-limit';
 
 const contactBatch = 'contactBatch' satisfies keyof typeof workflows;
 const sourceKey = defineSearchAttributeKey('SourceId', 'KEYWORD');
@@ -47,10 +48,9 @@ export function createBatchStarter({ client, taskQueue, log }: { client: Client;
 
     /** Throws when Temporal is away: the run stays in the outbox. */
     start: async (run: Run): Promise<void> => {
-      await client.workflow.start<typeof workflows.contactBatch>(contactBatch, {
-        ...options(run),
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      });
+      await withinLimit(client, () =>
+        client.workflow.start<typeof workflows.contactBatch>(contactBatch, { ...options(run), workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING }),
+      );
     },
   };
 }

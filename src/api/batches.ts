@@ -8,15 +8,15 @@ import { batchAnswer, listAnswer, rowsAnswer } from '../schemas/answers';
 import { batchFilter, rowFilter } from '../schemas/requests';
 import type { Principal } from './auth';
 import { toCsvLine } from './csv';
-import { pageAnswer, paging, serve, textParam } from './operations';
+import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'batches';
 const csvPage = 1_000;
 
 export function createBatchRoutes({ db, temporalUi }: { db: DbReader; temporalUi: { url: string | undefined; namespace: string } }) {
   return [
-    serve({ method: 'get', path: '/batches', tag, who: 'source', summary: 'List batches, newest first', query: paging.extend(batchFilter.shape), answer: { status: 200, text: 'A page of batches; a source sees its own', schema: listAnswer } }, async (req, res, caller) => {
-      const filter = paging.extend(batchFilter.shape).parse(req.query);
+    serve({ method: 'get', path: '/batches', tag, who: 'source', summary: 'List batches, newest first', query: batchFilter, answer: { status: 200, text: 'A page of batches; a source sees its own', schema: listAnswer } }, async (req, res, caller) => {
+      const filter = batchFilter.parse(req.query);
       const sourceId = caller.kind === 'source' ? caller.sourceId : filter.source_id;
       const { items, total } = await listBatches(db, { sourceId, state: filter.state, page: filter.page, limit: filter.limit });
       res.json(pageAnswer(items.map(toBatch), total, filter));
@@ -82,7 +82,6 @@ export function createBatchRoutes({ db, temporalUi }: { db: DbReader; temporalUi
     };
   }
 }
-
 
 const columns = ['row', 'outcome', 'reason', 'field', 'contact_id', 'fate', 'fate_reason', 'payload'];
 

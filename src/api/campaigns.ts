@@ -17,17 +17,16 @@ import { actorOf } from './auth';
 import { toCampaign, toColumns, toCopy, toDetails, toTime, toVariants } from './campaign-shapes';
 import type { CampaignOrders, Order } from './campaign-orders';
 import { toCsvLine } from './csv';
-import { numberParam, pageAnswer, paging, type Served, serve } from './operations';
+import { numberParam, pageAnswer, type Served, serve } from './operations';
 
 const tag = 'campaigns';
-const listQuery = paging.extend(campaignFilter.shape);
 const csvPage = 1_000;
 const one = { status: 200, text: 'The campaign as it is now', schema: anyAnswer };
 
 export function createCampaignRoutes({ db, orders }: { db: Db; orders: CampaignOrders }): Served[] {
   return [
-    serve({ method: 'get', path: '/campaigns', tag, who: 'operator', summary: 'List campaigns, newest first', query: listQuery, answer: { status: 200, text: 'A page of campaigns', schema: listAnswer } }, async (req, res) => {
-      const filter = listQuery.parse(req.query);
+    serve({ method: 'get', path: '/campaigns', tag, who: 'operator', summary: 'List campaigns, newest first', query: campaignFilter, answer: { status: 200, text: 'A page of campaigns', schema: listAnswer } }, async (req, res) => {
+      const filter = campaignFilter.parse(req.query);
       const { items, total } = await listCampaigns(db, { status: filter.status, sourceId: filter.source_id, instanceId: filter.mailwizz_instance, q: filter.q, archived: filter.archived === 'true', page: filter.page, limit: filter.limit });
       res.json(pageAnswer(items.map(toCampaign), total, filter));
     }),

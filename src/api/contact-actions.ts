@@ -4,6 +4,7 @@ import { findStanding, reopenForInjection, reopenForVerification } from '../../d
 import type { PageRange } from '../domain/batch';
 import { EngineError } from '../domain/errors';
 import type * as workflows from '../workflows';
+import { withinLimit } from './time-limit';
 
 export type ContactActions = {
   validate: (contactId: number) => Promise<{ workflowId: string }>;
@@ -22,12 +23,14 @@ export function createContactActions({ db, client, taskQueue }: { db: Db; client
     await (action === 'validate' ? reopenForVerification(db, contactId) : reopenForInjection(db, contactId));
     const page: PageRange = { batchIds: found.batchId === null ? [] : [found.batchId], afterContactId: contactId - 1, throughContactId: contactId };
     const workflowId = `contact:${contactId}:${action}`;
-    await client.workflow.start<typeof workflows.contactPage>('contactPage' satisfies keyof typeof workflows, {
-      workflowId,
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      taskQueue,
-      args: [{ page, force: action === 'validate' }],
-    });
+    await withinLimit(client, () =>
+      client.workflow.start<typeof workflows.contactPage>('contactPage' satisfies keyof typeof workflows, {
+        workflowId,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        taskQueue,
+        args: [{ page, force: action === 'validate' }],
+      }),
+    );
     return { workflowId };
   }
 }

@@ -6,21 +6,20 @@ import { anyAnswer, listAnswer } from '../schemas/answers';
 import { contactChanges, contactFilter } from '../schemas/requests';
 import { actorOf } from './auth';
 import type { ContactActions } from './contact-actions';
-import { numberParam, pageAnswer, paging, serve } from './operations';
+import { numberParam, pageAnswer, serve } from './operations';
 
 const tag = 'contacts';
 const notFound = (id: number) => new EngineError('notFound', 'no contact', { publicMessage: `There is no contact ${id}.` });
-const listQuery = paging.extend(contactFilter.shape);
 
 export const createContactRoutes = ({ db, actions }: { db: Db; actions: ContactActions }) => [
   serve(
     {
-      method: 'get', path: '/contacts', tag, who: 'operator', summary: 'List contacts, newest first', query: listQuery,
+      method: 'get', path: '/contacts', tag, who: 'operator', summary: 'List contacts, newest first', query: contactFilter,
       description: '`source_id` is the source that gave the contact first; `q` looks in address, company and name. `total` stops at 100,000. `cursor` (the last id read) reads deep lists.',
       answer: { status: 200, text: 'A page of contacts', schema: listAnswer },
     },
     async (req, res) => {
-      const filter = listQuery.parse(req.query);
+      const filter = contactFilter.parse(req.query);
       const { items, total } = await listContacts(db, {
         sourceId: filter.source_id, status: filter.status, category: filter.category, instanceId: filter.mailwizz_instance, batchId: filter.batch_id, q: filter.q,
         page: filter.page, limit: filter.limit, beforeId: filter.cursor,

@@ -3,12 +3,13 @@ import { insertKey, listKeys, revokeKey } from '../../db/queries/api-keys';
 import { recordAudit } from '../../db/queries/audit';
 import { type DataSource, findSource, insertSource, listSources, sumSource, updateSource } from '../../db/queries/data-sources';
 import { findInstance } from '../../db/queries/instances';
+import { waitingOf } from '../domain/batch';
 import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';
-import { newKey, newSource, sourceChanges } from '../schemas/requests';
+import { newKey, newSource, paging, sourceChanges } from '../schemas/requests';
 import { actorOf } from './auth';
 import { makeApiKey } from './keys';
-import { pageAnswer, paging, serve, textParam } from './operations';
+import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'data sources';
 const notFound = (sourceId: string) => new EngineError('notFound', 'no source', { publicMessage: `There is no data source ${sourceId}.` });
@@ -38,18 +39,14 @@ export const createSourceRoutes = ({ db }: { db: Db }) => [
         if (!made) throw new EngineError('conflict', 'source exists', { publicMessage: `Data source ${body.source_id} exists already.` });
         await recordAudit(tx, { actor: actorOf(caller), action: 'data_source.created', entity: body.source_id });
       });
-      const made = await findSource(db, body.source_id);
-      if (!made) throw notFound(body.source_id);
-      res.status(201).location(`/api/v1/data-sources/${encodeURIComponent(body.source_id)}`).json(toSource(made));
+      res.status(201).location(`/api/v1/data-sources/${encodeURIComponent(body.source_id)}`).json(toSource(await get(db, body.source_id)));
     },
   ),
 
   serve({ method: 'get', path: '/data-sources/{source_id}', tag, who: 'operator', summary: 'One data source with its figures', answer: { status: 200, text: 'The source', schema: anyAnswer }, errors: [404] }, async (req, res) => {
-    const source = await findSource(db, textParam(req, 'source_id'));
-    if (!source) throw notFound(textParam(req, 'source_id'));
+    const source = await get(db, textParam(req, 'source_id'));
     const stats = await sumSource(db, source.sourceId);
-    const waiting = stats.accepted - stats.injected - stats.invalid - stats.suppressed - stats.unroutable - stats.failed;
-    res.json({ ...toSource(source), stats: { ...stats, waiting } });
+    res.json({ ...toSource(source), stats: { ...stats, waiting: waitingOf(stats) } });
   }),
 
   serve(
@@ -70,8 +67,7 @@ export const createSourceRoutes = ({ db }: { db: Db }) => [
     { method: 'post', path: '/data-sources/{source_id}/keys', tag, who: 'operator', summary: 'Create a key of a data source', body: newKey, answer: { status: 201, text: 'The key, shown this once', schema: anyAnswer }, errors: [404, 422] },
     async (req, res, caller) => {
       const body = newKey.parse(req.body);
-      const source = await findSource(db, textParam(req, 'source_id'));
-      if (!source) throw notFound(textParam(req, 'source_id'));
+      const source = await get(db, textParam(req, 'source_id'));
       const { text, parsed } = makeApiKey('src');
       await db.transaction(async (tx) => {
         await insertKey(tx, { ...parsed, name: body.name, sourceId: source.sourceId, expiresAt: body.expires_at === undefined ? null : new Date(body.expires_at) });
@@ -81,8 +77,9 @@ export const createSourceRoutes = ({ db }: { db: Db }) => [
     },
   ),
 
-  serve({ method: 'get', path: '/data-sources/{source_id}/keys', tag, who: 'operator', summary: 'List the keys of a data source', answer: { status: 200, text: 'Its keys, without their secrets', schema: anyAnswer } }, async (req, res) => {
-    const keys = await listKeys(db, textParam(req, 'source_id'));
+  serve({ method: 'get', path: '/data-sources/{source_id}/keys', tag, who: 'operator', summary: 'List the keys of a data source', answer: { status: 200, text: 'Its keys, without their secrets', schema: anyAnswer }, errors: [404] }, async (req, res) => {
+    const { sourceId } = await get(db, textParam(req, 'source_id'));
+    const keys = await listKeys(db, sourceId);
     res.json({ items: keys.map((key) => ({ key_id: key.keyId, name: key.name, created_at: key.createdAt, expires_at: key.expiresAt, revoked_at: key.revokedAt })) });
   }),
 
@@ -95,6 +92,12 @@ export const createSourceRoutes = ({ db }: { db: Db }) => [
     res.status(204).end();
   }),
 ];
+
+async function get(db: Db, sourceId: string): Promise<DataSource> {
+  const found = await findSource(db, sourceId);
+  if (!found) throw notFound(sourceId);
+  return found;
+}
 
 async function requireInstance(db: Db, instanceId: string | null | undefined): Promise<void> {
   if (instanceId === null || instanceId === undefined || (await findInstance(db, instanceId))) return;

@@ -21,10 +21,9 @@ import { checkTemplate, type TemplatePart, templateVariables } from '../domain/t
 import { anyAnswer, listAnswer } from '../schemas/answers';
 import { newTemplate, templateChanges, templateFilter, templateVersionQuery, templateWish } from '../schemas/requests';
 import { actorOf } from './auth';
-import { numberParam, pageAnswer, paging, serve } from './operations';
+import { numberParam, pageAnswer, serve } from './operations';
 
 const tag = 'e-mail templates';
-const listQuery = paging.extend(templateFilter.shape);
 /** 1 MB of HTML and 256 KB of text, with room for what JSON escapes. */
 const bodyLimit = '4mb';
 const proposalsAtMost = 10;
@@ -36,9 +35,9 @@ const variables = 'Variables are written {FNAME}: FNAME, LNAME, EMAIL, COMPANY, 
 
 export const createTemplateRoutes = ({ db }: { db: Db }) => [
   serve(
-    { method: 'get', path: '/email-templates', tag, who: 'operator', summary: 'List e-mail templates, newest first, without their content', query: listQuery, answer: { status: 200, text: 'A page of templates', schema: listAnswer } },
+    { method: 'get', path: '/email-templates', tag, who: 'operator', summary: 'List e-mail templates, newest first, without their content', query: templateFilter, answer: { status: 200, text: 'A page of templates', schema: listAnswer } },
     async (req, res) => {
-      const filter = listQuery.parse(req.query);
+      const filter = templateFilter.parse(req.query);
       const isActive = filter.is_active === undefined ? undefined : filter.is_active === 'true';
       const { items, total } = await listTemplates(db, { ...toWish(filter), isActive, q: filter.q, page: filter.page, limit: filter.limit });
       res.json(pageAnswer(items.map(toSummary), total, filter));

@@ -1,3 +1,4 @@
+import { isGrpcServiceError } from '@temporalio/client';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { ZodError } from 'zod';
 import { className, EngineError, errorKinds, type FieldError } from '../domain/errors';
@@ -17,8 +18,13 @@ const titles: Record<string, string> = {
   unavailable: 'Not available at the moment',
 };
 
-/** Answers of Postgres and its pool that mean: come back soon. */
-const databaseAway = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|57P0[1-3]|08\w{3}|53\w{3}|40001|40P01|55P03)$/;
+/** Answers of Postgres, its pool and the way to it that mean: come back soon. 57014 is a statement over its time limit, 25006 a standby. */
+const databaseAway = /^(E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)|57(014|P0[1-5])|08\w{3}|53\w{3}|25(006|P03)|40001|40P01|55P03)$/;
+/** gRPC: cancelled, unknown, deadline exceeded, permission denied, resource exhausted, aborted, unimplemented (a proxy answers), internal, unavailable, unauthenticated. The others are ours. */
+const temporalAway = new Set([1, 2, 4, 7, 8, 10, 12, 13, 14, 16]);
+
+/** A request that HTTP itself has a status for. */
+export const httpError = (status: number, publicMessage: string) => Object.assign(new Error(publicMessage), { status, publicMessage });
 
 export const noRoute: RequestHandler = (req) => {
   throw new EngineError('notFound', 'no route', { publicMessage: `There is no ${req.method} ${req.path}. See /docs.` });
@@ -54,23 +60,31 @@ export function toProblem(error: unknown): Problem {
     }));
     return { type: '/problems/invalid', title: 'The request is not valid', status: 422, detail: errors.map(({ field, message }) => `${field || 'body'}: ${message}`).join('; ').slice(0, 1_000), errors };
   }
-  const code = codeOf(error);
-  if (databaseAway.test(code) || (error instanceof Error && /timeout exceeded when trying to connect|Connection terminated/.test(messageOf(error)))) {
-    return { type: '/problems/unavailable', title: 'Not available at the moment', status: 503, detail: 'The database is not available. Nothing was stored; try again.' };
-  }
+  if (isDatabaseAway(error)) return away('The database is not available. Send it again, a delivery with the same Idempotency-Key: what was stored already is not stored twice.');
+  if (isTemporalAway(error)) return away('Temporal is not available. Send it again.');
   const status = typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number' ? error.status : 500;
   if (status >= 400 && status < 500) return { type: `/problems/http-${status}`, title: 'The request could not be read', status, detail: bodyTrouble(error) };
   return { type: '/problems/internal', title: 'Something went wrong here', status: 500, detail: 'The error is logged under this request id.' };
 }
 
-/** drizzle wraps what the driver said. */
+/** Nothing is claimed about what was stored: the answer to a commit may be what was lost. */
+const away = (detail: string): Problem => ({ type: '/problems/unavailable', title: titles['unavailable'] ?? '', status: 503, detail });
+
+const isDatabaseAway = (error: unknown) => databaseAway.test(codeOf(error)) || /timeout exceeded when trying to connect|Connection terminated/.test(messageOf(error));
+const isTemporalAway = (error: unknown) =>
+  [error, causeOf(error)].some((each) => isGrpcServiceError(each) && temporalAway.has(each.code)) || messageOf(error) === 'Failed to connect before the deadline';
+
+/** drizzle and Temporal's client wrap what the wire said. */
 const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause !== undefined ? error.cause : error);
 const messageOf = (error: unknown) => {
   const cause = causeOf(error);
   return cause instanceof Error ? cause.message : '';
 };
-function codeOf(error: unknown): string {
-  for (const value of [error, causeOf(error)]) if (typeof value === 'object' && value !== null && 'code' in value && typeof value.code === 'string') return value.code;
+/** The code of Postgres, the system or gRPC: all that a log may know of a foreign error. */
+export function codeOf(error: unknown): string {
+  for (const value of [error, causeOf(error)]) {
+    if (typeof value === 'object' && value !== null && 'code' in value && (typeof value.code === 'string' || typeof value.code === 'number')) return String(value.code);
+  }
   return '';
 }
 
@@ -80,4 +94,8 @@ const troubles: Record<string, string> = {
   'encoding.unsupported': 'The content encoding is not supported.',
   'request.aborted': 'The request ended early.',
 };
-const bodyTrouble = (error: unknown) => (typeof error === 'object' && error !== null && 'type' in error && typeof error.type === 'string' ? troubles[error.type] : undefined) ?? 'The request could not be read.';
+const textOf = (error: unknown, name: 'publicMessage' | 'type') => {
+  const value: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
+  return typeof value === 'string' ? value : '';
+};
+const bodyTrouble = (error: unknown) => textOf(error, 'publicMessage') || troubles[textOf(error, 'type')] || 'The request could not be read.';

@@ -1,14 +1,13 @@
-import type { Db } from '../../db/client';
+import type { Db, DbHandle } from '../../db/client';
 import { resolveAlert } from '../../db/queries/alerts';
 import { recordAudit } from '../../db/queries/audit';
-import { recordLists } from '../../db/queries/injections';
-import { findInstance, type Instance, insertInstance, listAllCategoryRules, listInstances, listLists, listRoutingRules, updateInstance } from '../../db/queries/instances';
+import { findInstance, type Instance, insertInstance, listAllCategoryRules, listInstances, listLists, listRoutingRules, replaceLists, updateInstance } from '../../db/queries/instances';
 import type { Vault } from '../adapters/vault';
 import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';
-import { instanceChanges, listMap, newInstance } from '../schemas/requests';
+import { instanceChanges, listMap, newInstance, paging } from '../schemas/requests';
 import { actorOf } from './auth';
-import { pageAnswer, paging, serve, textParam } from './operations';
+import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'MailWizz instances';
 const notFound = (id: string) => new EngineError('notFound', 'no instance', { publicMessage: `There is no MailWizz instance ${id}.` });
@@ -28,17 +27,14 @@ export const createInstanceRoutes = ({ db, vault }: { db: Db; vault: Pick<Vault,
         const inserted = await insertInstance(tx, { instanceId, name, apiUrl, apiKey: vault.seal(apiKey, aad(instanceId, 'api_key')), ...toColumns(rest, instanceId, vault) });
         if (!inserted) throw new EngineError('conflict', 'instance exists', { publicMessage: `MailWizz instance ${instanceId} exists already.` });
         await recordAudit(tx, { actor: actorOf(caller), action: 'instance.created', entity: instanceId });
-        return findInstance(tx, instanceId);
+        return requireMysql(await get(tx, instanceId));
       });
-      if (!made) throw notFound(instanceId);
       res.status(201).location(`/api/v1/mailwizz-instances/${instanceId}`).json(toInstance(made));
     },
   ),
 
   serve({ method: 'get', path: '/mailwizz-instances/{instance_id}', tag, who: 'operator', summary: 'One MailWizz instance', answer: { status: 200, text: 'The instance', schema: anyAnswer }, errors: [404] }, async (req, res) => {
-    const found = await findInstance(db, textParam(req, 'instance_id'));
-    if (!found) throw notFound(textParam(req, 'instance_id'));
-    res.json(toInstance(found));
+    res.json(toInstance(await get(db, textParam(req, 'instance_id'))));
   }),
 
   serve(
@@ -55,18 +51,18 @@ export const createInstanceRoutes = ({ db, vault }: { db: Db; vault: Pick<Vault,
     res.status(204).end();
   }),
 
-  serve({ method: 'get', path: '/mailwizz-instances/{instance_id}/lists', tag, who: 'operator', summary: 'Its lists: number, uid, fields and what our ledger holds', answer: { status: 200, text: 'The lists', schema: anyAnswer } }, async (req, res) => {
-    res.json({ items: await listLists(db, textParam(req, 'instance_id')) });
+  serve({ method: 'get', path: '/mailwizz-instances/{instance_id}/lists', tag, who: 'operator', summary: 'Its lists: number, uid, fields and what our ledger holds', answer: { status: 200, text: 'The lists', schema: anyAnswer }, errors: [404] }, async (req, res) => {
+    const { instanceId } = await get(db, textParam(req, 'instance_id'));
+    res.json({ items: await listLists(db, instanceId) });
   }),
 
   serve(
     { method: 'put', path: '/mailwizz-instances/{instance_id}/lists', tag, who: 'operator', summary: 'Name its lists by hand', description: 'The API of MailWizz knows uids only; where MySQL is enabled the map is read from there by itself. Lists that are not named stay.', body: listMap, answer: { status: 200, text: 'The lists', schema: anyAnswer }, errors: [404, 422] },
     async (req, res, caller) => {
-      const instanceId = textParam(req, 'instance_id');
       const { lists } = listMap.parse(req.body);
-      if (!(await findInstance(db, instanceId))) throw notFound(instanceId);
+      const { instanceId } = await get(db, textParam(req, 'instance_id'));
       await db.transaction(async (tx) => {
-        await recordLists(tx, instanceId, lists.map((list) => ({ listId: list.list_id, listUid: list.list_uid, name: list.name, fields: list.fields })));
+        await replaceLists(tx, instanceId, lists);
         await recordAudit(tx, { actor: actorOf(caller), action: 'instance.lists_named', entity: instanceId, details: { lists: lists.length } });
       });
       res.json({ items: await listLists(db, instanceId) });
@@ -84,12 +80,28 @@ export const createInstanceRoutes = ({ db, vault }: { db: Db; vault: Pick<Vault,
   }),
 ];
 
+async function get(db: DbHandle, instanceId: string): Promise<Instance> {
+  const found = await findInstance(db, instanceId);
+  if (!found) throw notFound(instanceId);
+  return found;
+}
+
+/** The way into MySQL needs a place and a name; judged on the row as it would be, since a change names only a part of it. */
+function requireMysql(instance: Instance): Instance {
+  const needed = { mysql_host: instance.mysqlHost, mysql_database: instance.mysqlDatabase, mysql_user: instance.mysqlUser };
+  const missing = Object.entries(needed).filter(([, value]) => value === null);
+  if (!instance.mysqlEnabled || missing.length === 0) return instance;
+  const fields = missing.map(([field]) => ({ field, reason: 'missing', message: 'is needed where mysql_enabled is true' }));
+  throw new EngineError('invalid', 'mysql without a place', { publicMessage: fields.map(({ field, message }) => `${field} ${message}`).join('; '), fields });
+}
+
 const aad = (instanceId: string, column: string) => `mailwizz_instances/${instanceId}/${column}`;
 
 function change(db: Db, instanceId: string, changes: Parameters<typeof updateInstance>[2], action: string, actor: string): Promise<Instance> {
   return db.transaction(async (tx) => {
     const changed = await updateInstance(tx, instanceId, changes);
     if (!changed) throw notFound(instanceId);
+    requireMysql(changed);
     if (changes.parkedAt === null) await resolveAlert(tx, { kind: 'instance_parked', subject: instanceId });
     await recordAudit(tx, { actor, action, entity: instanceId, details: { fields: Object.keys(changes) } });
     return changed;

@@ -1,3 +1,4 @@
+import type { NewRow } from '../../db/queries/intake';
 import type { BatchCounts } from '../domain/batch';
 import type { Principal } from './auth';
 
@@ -6,18 +7,18 @@ export type IntakeInput = {
   sourceId: string;
   sourceConfig?: Record<string, unknown> | undefined;
   idempotencyKey?: string | undefined;
-  bodyHash?: string | undefined;
 };
 export type Accepted = { batchId: string; received: number; counts?: BatchCounts; replayed: boolean };
 
+/** A delivery whose rows come in pieces; accepted when `finish` resolves. One of `finish` and `abort` ends it. */
+export type Stream = {
+  append: (rows: NewRow[]) => Promise<void>;
+  finish: (end: { bodyHash: string | undefined; wait: boolean }) => Promise<Accepted>;
+  abort: () => Promise<void>;
+};
+
 /** Where deliveries come in. Everything it resolves is committed; refusals are EngineErrors. */
 export type Intake = {
-  accept: (input: IntakeInput & { rows: string[]; wait: boolean }) => Promise<Accepted>;
-  /** A batch whose rows follow in pieces; accepted when `finish` resolves. */
-  openStream: (input: IntakeInput) => Promise<{
-    batchId: string;
-    append: (rows: string[]) => Promise<void>;
-    finish: () => Promise<{ received: number; counts?: BatchCounts }>;
-    abort: () => Promise<void>;
-  }>;
+  accept: (input: IntakeInput & { bodyHash: string | undefined; rows: string[]; wait: boolean }) => Promise<Accepted>;
+  openStream: (input: IntakeInput) => Promise<Stream>;
 };

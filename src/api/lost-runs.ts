@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from '../../db/client';
 import { findOpenRuns, requeueLostBatches } from '../../db/queries/batches';
+import { withinLimit } from './time-limit';
 
 /** A younger run may be about to start. */
 const settledMs = 10_000;
@@ -25,7 +26,7 @@ export async function requeueLostRuns({ db, client }: { db: Db; client: Client }
 
 async function stateOf(client: Client, workflowId: string): Promise<string> {
   try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name;
+    return (await withinLimit(client, () => client.workflow.getHandle(workflowId).describe())).status.name;
   } catch (error) {
     if (error instanceof Error && error.name === 'WorkflowNotFoundError') return 'NOT_FOUND';
     throw error;

@@ -1,9 +1,20 @@
 import { z } from 'zod';
-import { contactRow } from '../schemas/contact-row';
 import { problem } from '../schemas/answers';
+import { contactRow } from '../schemas/contact-row';
+import { deliveredRow } from '../schemas/requests';
 import type { Operation } from './operations';
 
-const toSchema = (schema: z.ZodType, io: 'input' | 'output') => z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' });
+const rowReference = { $ref: '#/components/schemas/ContactRow' };
+
+const toSchema = (schema: z.ZodType, io: 'input' | 'output') =>
+  z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    target: 'draft-2020-12',
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema === deliveredRow) Object.assign(jsonSchema, rowReference);
+    },
+  });
 
 /** The OpenAPI 3.1 document of exactly what is served: made from the schemas that judge the requests. */
 export function createOpenApi(operations: Operation[]): object {
@@ -19,22 +30,28 @@ export function createOpenApi(operations: Operation[]): object {
     security: [{ bearer: [] }],
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key: ee_src_… of a data source, ee_adm_… or ee_ops_… of an operator.' } },
-      schemas: { Problem: toSchema(problem, 'output'), ContactRow: toSchema(contactRow, 'input') },
+      schemas: { Problem: toSchema(problem, 'output'), ContactRow: describeRow() },
     },
     paths,
   };
 }
 
+/** An address is judged by more than a schema can say. */
+function describeRow(): object {
+  const { properties, ...row } = toSchema(contactRow, 'input');
+  const email = { type: 'string', maxLength: 254, description: 'The address as it is known; case, Unicode and blanks around it do not make another contact.' };
+  return { ...row, description: 'One contact, at most 64 KB. Other keys are kept with the row and ignored.', required: ['email'], properties: { ...properties, email } };
+}
+
 function describe(operation: Operation): object {
   const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: ['contact_id', 'alert_id', 'template_id'].includes(name ?? '') ? 'integer' : 'string' } }));
-  const inQuery = Object.entries(operation.query?.shape ?? {}).map(([name, schema]) => ({ name, in: 'query', schema: toQuerySchema(schema) }));
   const errors = [401, 403, ...(operation.body || operation.query ? [422] : []), ...(operation.errors ?? []), 500, 503];
   const isIngest = operation.path === '/contacts/ingest';
   return {
     tags: [operation.tag],
     summary: operation.summary,
     description: `${operation.description ?? ''}${operation.description ? '\n\n' : ''}For: ${operation.who === 'operator' ? 'operators' : 'operators and the source itself'}.`,
-    parameters: [...inPath, ...inQuery],
+    parameters: [...inPath, ...describeParameters('query', operation.query), ...describeParameters('header', operation.headers)],
     ...(operation.body && {
       requestBody: {
         required: true,
@@ -57,4 +74,8 @@ function describe(operation: Operation): object {
 }
 
 /** zod's types of shapes are looser than its schemas. */
-const toQuerySchema = (schema: unknown) => (schema instanceof z.ZodType ? toSchema(schema, 'input') : {});
+const describeParameters = (place: 'query' | 'header', parameters: z.ZodObject | undefined) =>
+  Object.entries(parameters?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = schema instanceof z.ZodType ? toSchema(schema, 'input') : {};
+    return { name, in: place, ...(description !== undefined && { description }), schema: rest };
+  });

@@ -1,7 +1,9 @@
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import { EngineError } from '../domain/errors';
+import { findPoison, type Poison, poisonOfText, poisons } from '../schemas/poison';
 import { callerOf, type Principal } from './auth';
+import { httpError } from './errors';
 
 type Method = 'get' | 'post' | 'patch' | 'put' | 'delete';
 
@@ -16,6 +18,7 @@ export type Operation = {
   /** Who may: an operator, or also a source with its own key. */
   who: 'operator' | 'source';
   query?: z.ZodObject;
+  headers?: z.ZodObject;
   body?: z.ZodType;
   /** Status and meaning of the good answer. */
   answer: { status: number; text: string; schema?: z.ZodType };
@@ -30,15 +33,13 @@ export type Served = { operation: Operation; handler: Handler };
 
 export const serve = (operation: Operation, handler: Handler): Served => ({ operation, handler });
 
-const maxDepth = 20;
-
 /** A router whose every route says who may: one that does not cannot be written. */
 export function toRouter(served: Served[]): Router {
   const router = Router();
   for (const { operation, handler } of served) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps: RequestHandler[] = [allow(operation.who)];
-    if (operation.body && operation.rawBody !== true) steps.push(requireJson, express.json({ limit: operation.bodyLimit ?? '1mb', strict: true }), refusePoison);
+    if (operation.body && operation.rawBody !== true) steps.push(requireType('application/json'), express.json({ limit: operation.bodyLimit ?? '1mb', strict: true }), refusePoison);
     router[operation.method](path, ...steps, async (req, res) => handler(req, res, callerOf(res)));
   }
   return router;
@@ -51,43 +52,38 @@ const allow =
     next();
   };
 
-export const requireJson: RequestHandler = (req, _res, next) => {
-  if (!req.is('application/json')) throw Object.assign(new Error('content type'), { status: 415 });
-  next();
-};
+export const requireType =
+  (...[type, ...others]: [string, ...string[]]): RequestHandler =>
+  (req, _res, next) => {
+    if (!req.is(type)) throw httpError(415, `Send the body as Content-Type: ${[type, ...others].join(' or ')}.`);
+    next();
+  };
 
-/** Keys that reach for prototypes, text that Postgres refuses, and nesting that no request of ours has. */
+/** Nothing of it may reach a table: the schemas judge single fields, this judges the whole body. */
 const refusePoison: RequestHandler = (req, _res, next) => {
   const body: unknown = req.body;
-  const poison = findPoison(body, '', 0);
-  if (poison) throw new EngineError('invalid', 'poison', { publicMessage: `${poison.field}: ${poison.message}`, fields: [poison] });
+  refuse(findPoison(body));
   next();
 };
 
-function findPoison(value: unknown, path: string, depth: number): { field: string; reason: string; message: string } | undefined {
-  const field = path.slice(1, 200) || 'body';
-  if (typeof value === 'string') {
-    if (value.includes('\u0000')) return { field, reason: 'nul_character', message: 'holds a NUL character' };
-    return value.isWellFormed() ? undefined : { field, reason: 'not_well_formed', message: 'holds half of a surrogate pair' };
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth >= maxDepth) return { field, reason: 'too_deep', message: `is nested deeper than ${maxDepth} levels` };
-  for (const [key, inner] of Object.entries(value)) {
-    if (['__proto__', 'constructor', 'prototype'].includes(key)) return { field: `${path}.${key}`.slice(1, 200), reason: 'forbidden_key', message: 'is a key that is not allowed' };
-    const poison = findPoison(key, `${path}.key`, depth + 1) ?? findPoison(inner, `${path}.${key}`, depth + 1);
-    if (poison) return poison;
-  }
-  return undefined;
+export function refuse(poison: Poison | undefined): void {
+  if (!poison) return;
+  const field = poison.field || 'body';
+  const message = poisons[poison.reason];
+  throw new EngineError('invalid', 'poison', { publicMessage: `${field}: ${message}`, fields: [{ field, reason: poison.reason, message }] });
 }
 
-/** page and limit of every list (specification 12.5, 72). */
-export const paging = z.object({ page: z.coerce.number().int().min(1).max(100_000).default(1), limit: z.coerce.number().int().min(1).max(200).default(50) });
 export const pageAnswer = (items: unknown[], total: number, { page, limit }: { page: number; limit: number }) => ({ items, page, limit, total });
 
-const id = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
-export const numberParam = (req: Request, name: string): number => z.object({ [name]: id }).parse({ [name]: req.params[name] })[name] ?? 0;
-export const textParam = (req: Request, name: string): string => {
+const absent = () => new EngineError('notFound', 'path', { publicMessage: 'There is no such thing.' });
+const id = z.string().regex(/^[1-9]\d{0,15}$/).transform(Number).refine(Number.isSafeInteger);
+export function numberParam(req: Request, name: string): number {
+  const value = id.safeParse(req.params[name]);
+  if (!value.success) throw absent();
+  return value.data;
+}
+export function textParam(req: Request, name: string): string {
   const value = req.params[name];
-  if (typeof value !== 'string' || value.length > 150 || value.includes('\u0000')) throw new EngineError('notFound', 'path', { publicMessage: 'There is no such thing.' });
+  if (typeof value !== 'string' || value.length > 150 || poisonOfText(value) !== undefined) throw absent();
   return value;
-};
+}

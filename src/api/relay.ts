@@ -2,7 +2,8 @@ import type { Db } from '../../db/client';
 import { claimWaitingRuns } from '../../db/queries/batches';
 import { className } from '../domain/errors';
 import type { Log } from '../log';
-import type { BatchStarter } from './batch-start';
+import type { BatchStarter, Run } from './batch-start';
+import { codeOf } from './errors';
 
 const lookEveryMs = 300;
 /** A starter that dies holds its batches no longer than this. */
@@ -41,9 +42,14 @@ export function startRelay({ db, starter, log }: { db: Db; starter: BatchStarter
   async function relayOnce(): Promise<number> {
     const runs = await claimWaitingRuns(db, { limit: batchesPerLook, holdMs });
     for (let from = 0; from < runs.length && !stopping; from += startsAtOnce) {
-      await Promise.all(runs.slice(from, from + startsAtOnce).map((run) => starter.start(run)));
+      await Promise.all(runs.slice(from, from + startsAtOnce).map(start));
     }
     return runs.length;
+  }
+
+  /** One that cannot be started stays in the outbox, and holds nobody behind it. */
+  async function start(run: Run): Promise<void> {
+    await starter.start(run).catch((error: unknown) => log.warn({ batchId: run.firstBatchId, error: className(error), code: codeOf(error) }, 'a run could not be started; it is tried again'));
   }
 
   function pause(ms: number): Promise<void> {

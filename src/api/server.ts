@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import { sql } from 'drizzle-orm';
 import { openDatabase } from '../../db/client';
 import { recordLists } from '../../db/queries/injections';
@@ -10,21 +9,28 @@ import type { Config } from '../config';
 import { className } from '../domain/errors';
 import { createInstanceLoader } from '../instance-settings';
 import type { Log } from '../log';
-import { ensureSchedules } from '../schedules';
+import { ensureSchedules, hasSchedules } from '../schedules';
+import { ensureSearchAttributes } from '../search-attributes';
 import { openTemporal } from '../temporal';
 import { createApp } from './app';
 import { createBatchStarter } from './batch-start';
 import { createCampaignOrders } from './campaign-orders';
 import { createContactActions } from './contact-actions';
+import { createHttpServer } from './http';
 import type { InstanceChecks } from './instance-checks';
 import { createIntake } from './intake';
 import { requeueLostRuns } from './lost-runs';
 import { startRelay } from './relay';
+import { withinLimit } from './time-limit';
+import { startUpkeep } from './upkeep';
 
 /** Commits side by side, reads beside them, the relay. */
 const connections = 20;
 const stopLimitMs = 10_000;
-const lookAgainMs = 20_000;
+/** A connection on which nothing moves; one that waits for its counts is given longer. */
+const idleLimitMs = 60_000;
+/** Who asks whether we are ready does not wait long. */
+const readyLimitMs = 2_000;
 
 export type RunningApi = { url: string; stop: () => Promise<void> };
 
@@ -47,13 +53,18 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     client: temporal.client,
     checks: {
       database: async () => void (await db.execute(sql`select 1 from import_batches limit 1`)),
-      temporal: async () => void (await temporal.client.withDeadline(Date.now() + 3_000, () => temporal.client.connection.ensureConnected())),
+      temporal: async () => void (await temporal.client.withDeadline(Date.now() + readyLimitMs, () => temporal.client.workflowService.getSystemInfo({}))),
     },
   });
-  const server = createServer({ requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 }, app);
+  const server = createHttpServer(app, { idleLimitMs: idleLimitMs + config.ingestWaitMs });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.port, config.host, 1_024, resolve));
   const relay = startRelay({ db, starter, log });
-  const schedules = keepSchedules();
+  const upkeep = startUpkeep({
+    isPrepared: () => withinLimit(temporal.client, () => hasSchedules(temporal.client)),
+    prepare: prepareTemporal,
+    requeueLostRuns: async () => (await requeueLostRuns({ db, client: temporal.client })) + (await campaignOrders.restartLost()),
+    log,
+  });
   const url = `http://${config.host}:${config.port}`;
   log.info({ url }, 'api is ready');
 
@@ -65,7 +76,7 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
       const limit = setTimeout(() => server.closeAllConnections(), stopLimitMs);
       await closed;
       clearTimeout(limit);
-      schedules.stop();
+      upkeep.stop();
       await relay.stop();
       await temporal.close();
       await close();
@@ -101,33 +112,9 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     throw new Error(`Postgres has ${rows.map((row) => `${row.name}=off`).join(', ')}: accepted contacts could be lost. Turn it on and start again.`);
   }
 
-  /** Temporal may come later than we do, or come back with an empty store: so schedules and open runs are looked at again and again. */
-  function keepSchedules(): { stop: () => void } {
-    let timer: NodeJS.Timeout | undefined;
-    let stopped = false;
-    const look = () => {
-      void ensureSchedules(temporal.client, config.taskQueue)
-        .then(async () => (await requeueLostRuns({ db, client: temporal.client })) + (await campaignOrders.restartLost()))
-        .then(
-          (requeued) => {
-            if (requeued > 0) log.warn({ lost: requeued }, 'batches and campaigns without a run were started again');
-            return lookAgainMs;
-          },
-          (error: unknown) => {
-            log.info({ error: className(error) }, 'schedules wait for Temporal');
-            return 3_000;
-          },
-        )
-        .then((next) => {
-          if (!stopped) timer = setTimeout(look, next);
-        });
-    };
-    look();
-    return {
-      stop: () => {
-        stopped = true;
-        clearTimeout(timer);
-      },
-    };
+  async function prepareTemporal(): Promise<void> {
+    const missing = await withinLimit(temporal.client, () => ensureSearchAttributes(temporal.connection, config.temporal.namespace));
+    if (missing.length > 0) log.warn({ reason: missing.join(', ') }, 'search attributes may not be made by us: make those that are missing by hand (README), no batch starts without them');
+    await withinLimit(temporal.client, () => ensureSchedules(temporal.client, config.taskQueue));
   }
 }

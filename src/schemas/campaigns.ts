@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { paging } from './requests';
 import { abFallbacks, abMetrics, variantKeys } from '../domain/ab-test';
 import { campaignStatuses, recipientOutcomes } from '../domain/campaign';
 import { isZone, parseInstant, parseLocal } from '../domain/schedule';
@@ -65,7 +66,7 @@ export const choice = z.strictObject({ variant: z.enum(variantKeys) });
 export const cloneOrder = z.strictObject({ name: word(255).optional() });
 export const archiveOrder = z.strictObject({ archived: z.boolean().default(true) });
 
-export const campaignFilter = z.strictObject({
+export const campaignFilter = paging.extend({
   status: z.enum(campaignStatuses).optional(),
   source_id: word(100).optional(),
   mailwizz_instance: word(50).optional(),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { parseAddress, type Address } from '../domain/address';
 import { maxRowBytes } from '../domain/batch';
+import { findPoison } from './poison';
 
-const maxDepth = 20;
 const maxKeys = 200;
 
 const text = (max: number) => z.string().trim().max(max, 'too_long').nullish();
@@ -45,7 +45,7 @@ export function judgeRow(payload: string): JudgedRow {
   if (Buffer.byteLength(payload) > maxRowBytes) return { field: '', reason: 'row_too_large' };
   const parsed = parseJson(payload);
   if (parsed === undefined) return { field: '', reason: 'not_json' };
-  const poison = findPoison(parsed.value, '', 0, { keys: 0 });
+  const poison = findPoison(parsed.value, { maxKeys });
   if (poison) return poison;
   const row = contactRow.safeParse(parsed.value);
   if (!row.success) {
@@ -87,26 +87,6 @@ const known = new Set(['too_long', 'too_many', 'not_two_letters']);
 function reasonOf(issue: z.core.$ZodIssue | undefined): string {
   if (issue === undefined) return 'invalid';
   return known.has(issue.message) ? issue.message : issue.code === 'invalid_type' ? `not_${issue.expected}` : issue.code;
-}
-
-/** What Postgres would refuse or change silently, and what no honest row needs: NUL, lone surrogates, prototype keys, deep nesting. */
-function findPoison(value: unknown, path: string, depth: number, seen: { keys: number }): { field: string; reason: string } | undefined {
-  const field = path.slice(1, 100).toWellFormed();
-  if (typeof value === 'string') {
-    if (value.includes('\u0000')) return { field, reason: 'nul_character' };
-    return value.isWellFormed() ? undefined : { field, reason: 'not_well_formed' };
-  }
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { field, reason: 'number_out_of_range' };
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth >= maxDepth) return { field, reason: 'too_deep' };
-  for (const [key, inner] of Object.entries(value)) {
-    seen.keys += 1;
-    if (seen.keys > maxKeys) return { field, reason: 'too_many_keys' };
-    if (key === '__proto__' || key === 'constructor' || key === 'prototype') return { field: `${path}.${key}`.slice(1, 100).toWellFormed(), reason: 'forbidden_key' };
-    const poison = findPoison(key, `${path}.key`, depth + 1, seen) ?? findPoison(inner, `${path}.${key}`, depth + 1, seen);
-    if (poison) return poison;
-  }
-  return undefined;
 }
 
 const socialLinks = z.record(z.string(), z.string().max(500));

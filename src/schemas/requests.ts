@@ -2,22 +2,41 @@ import { z } from 'zod';
 import { alertKinds } from '../domain/alert';
 import { batchStates, rowFates, rowOutcomes } from '../domain/batch';
 import { contactStatuses, sourceTypes } from '../domain/contact';
+import { poisonOfText } from './poison';
 
-const word = (max: number) => z.string().trim().min(1).max(max);
+const largestInt = 2_147_483_647;
+const text = () => z.string().refine((value) => poisonOfText(value) === undefined, 'holds a NUL character or half of a surrogate pair');
+const word = (max: number) => text().trim().min(1).max(max);
+/** Categories are compared in small letters, as ingest stores them. Small letters first: some characters grow. */
+const category = () => text().trim().toLowerCase().min(1).max(100);
 const instanceId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,49}$/, 'is up to 50 small letters, digits and dashes');
-const mapping = z.record(word(100), z.number().int().min(1).max(2_147_483_647));
+const listId = z.number().int().min(1).max(largestInt);
+const mapping = z
+  .record(word(100), listId)
+  .refine((lists) => new Set(Object.keys(lists).map((key) => key.toLowerCase())).size === Object.keys(lists).length, 'names a category twice')
+  .pipe(z.record(category(), listId));
 
+/** page and limit of every list (specification 12.5, 72). Strict: a filter that is spelt wrong would show everything. */
+export const paging = z.strictObject({ page: z.coerce.number().int().min(1).max(100_000).default(1), limit: z.coerce.number().int().min(1).max(200).default(50) });
+
+/** Judged by the worker, each alone: the request is never refused for one of them. */
+export const deliveredRow = z.unknown();
 export const ingestRequest = z.strictObject({
   source_id: word(100),
-  source_config: z.record(z.string(), z.unknown()).optional(),
-  contacts: z.array(z.unknown()).min(1, 'holds no contact').max(10_000, 'holds more than 10,000 contacts; send application/x-ndjson for more'),
+  source_config: z.record(z.string(), z.unknown()).optional().describe('What the source was asked for: spider, query, country. Kept with the batch; at most 16 KB.'),
+  contacts: z.array(deliveredRow).min(1, 'holds no contact').max(10_000, 'holds more than 10,000 contacts; send application/x-ndjson for more'),
+});
+export const streamQuery = z.strictObject({ source_id: word(100).describe('With application/x-ndjson: the source that delivers.') });
+export const deliveryHeaders = z.object({
+  'Idempotency-Key': z.string().regex(/^[\x20-\x7e]{1,255}$/, 'is 1 to 255 printable characters').optional().describe('The same key with the same body is answered as before and stored once; with another body 422, while an upload with it has not ended 409.'),
+  Prefer: z.string().optional().describe('respond-async: do not wait for the counts.'),
 });
 
 export const newSource = z.strictObject({
   source_id: z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$/, 'is up to 100 letters, digits, dashes, dots and underscores'),
   source_type: z.enum(sourceTypes),
   name: word(255),
-  description: z.string().max(5_000).nullish(),
+  description: text().max(5_000).nullish(),
   config: z.record(z.string(), z.unknown()).optional(),
   default_mailwizz_instance: instanceId.nullish(),
   default_list_mapping: mapping.nullish(),
@@ -25,16 +44,18 @@ export const newSource = z.strictObject({
 export const sourceChanges = newSource.omit({ source_id: true, source_type: true }).extend({ is_active: z.boolean() }).partial();
 export const newKey = z.strictObject({ name: word(255).default('key'), expires_at: z.iso.datetime({ offset: true }).optional() });
 
-export const contactFilter = z.strictObject({
+export const contactFilter = paging.extend({
   source_id: word(100).optional(),
   status: z.enum(contactStatuses).optional(),
-  category: word(100).optional(),
+  category: category().optional(),
   mailwizz_instance: word(50).optional(),
   batch_id: word(100).optional(),
-  q: z.string().trim().min(2).max(100).optional(),
+  q: text().trim().min(2).max(100).optional(),
   cursor: z.coerce.number().int().min(1).optional(),
 });
-const field = (max: number) => z.string().trim().max(max).nullable();
+/** Nothing but blanks takes the value away, as it does when a row is delivered. */
+const orNull = (value: string) => (value === '' ? null : value);
+const field = (max: number) => text().trim().max(max).transform(orNull).nullable();
 export const contactChanges = z
   .strictObject({
     first_name: field(255),
@@ -42,58 +63,69 @@ export const contactChanges = z
     company: field(255),
     phone: field(50),
     website: field(500),
-    country_code: z.string().trim().toUpperCase().regex(/^[A-Z]{2}$/, 'is two letters').nullable(),
+    country_code: z.string().trim().regex(/^([A-Za-z]{2})?$/, 'is two letters').toUpperCase().transform(orNull).nullable(),
     language: field(10),
-    category: field(100),
+    category: text().trim().toLowerCase().max(100).transform(orNull).nullable(),
     tags: z.array(word(100)).max(50),
     social_links: z.record(z.string(), z.string().max(500)).nullable(),
     score: z.number().int().min(0).max(100),
   })
   .partial();
 
-export const alertFilter = z.strictObject({ state: z.enum(['open', 'all']).default('open'), kind: z.enum(alertKinds).optional() });
-export const batchFilter = z.strictObject({ source_id: word(100).optional(), state: z.enum(batchStates).optional() });
+export const alertFilter = paging.extend({ state: z.enum(['open', 'all']).default('open'), kind: z.enum(alertKinds).optional() });
+export const batchFilter = paging.extend({ source_id: word(100).optional(), state: z.enum(batchStates).optional() });
 export const rowFilter = z.strictObject({
   outcome: z.enum(rowOutcomes).optional(),
   fate: z.enum([...rowFates, 'waiting']).optional(),
-  after: z.coerce.number().int().min(0).default(0),
+  after: z.coerce.number().int().min(0).max(largestInt).default(0),
   limit: z.coerce.number().int().min(1).max(1_000).default(200),
   format: z.enum(['json', 'csv']).optional(),
 });
 
 const httpUrl = z.url('is a URL').max(500).regex(/^https?:\/\//, 'begins with http:// or https://');
-export const newInstance = z.strictObject({
-  instance_id: instanceId,
+const port = z.number().int().min(1).max(65_535);
+const tablePrefix = z.string().regex(/^[a-z][a-z0-9_]{0,29}$/, 'is small letters, digits and underscores');
+const instanceSettings = z.strictObject({
   name: word(255),
-  description: z.string().max(5_000).nullish(),
+  description: text().max(5_000).nullish(),
   api_url: httpUrl,
   api_key: word(255),
   mysql_enabled: z.boolean().default(false),
   mysql_host: word(255).nullish(),
-  mysql_port: z.number().int().min(1).max(65_535).default(3306),
+  mysql_port: port.default(3306),
   mysql_database: word(100).nullish(),
   mysql_user: word(100).nullish(),
-  mysql_password: z.string().max(255).nullish(),
-  mysql_table_prefix: z.string().regex(/^[a-z][a-z0-9_]{0,29}$/, 'is small letters, digits and underscores').default('mw_'),
+  mysql_password: text().max(255).nullish(),
+  mysql_table_prefix: tablePrefix.default('mw_'),
   allow_private_network: z.boolean().default(false),
   default_from_name: word(255).nullish(),
   default_from_email: z.email().max(255).nullish(),
   list_mapping: mapping.default({}),
 });
-export const instanceChanges = newInstance
-  .omit({ instance_id: true })
-  .extend({ mysql_enabled: z.boolean(), mysql_port: z.number().int().min(1).max(65_535), mysql_table_prefix: z.string().regex(/^[a-z][a-z0-9_]{0,29}$/), allow_private_network: z.boolean(), list_mapping: mapping, is_active: z.boolean() })
+export const newInstance = instanceSettings.extend({ instance_id: instanceId });
+/** Without defaults: what a change does not name stays. */
+export const instanceChanges = instanceSettings
+  .extend({ mysql_enabled: z.boolean(), mysql_port: port, mysql_table_prefix: tablePrefix, allow_private_network: z.boolean(), list_mapping: mapping, is_active: z.boolean() })
   .partial();
 export const fieldsOrder = z.strictObject({ list_uids: z.array(z.string().regex(/^[a-z0-9]{1,50}$/)).min(1).max(1_000).optional() });
-const listNumber = z.coerce.number().int().min(1).max(2_147_483_647);
+const listNumber = z.coerce.number().int().min(1).max(largestInt);
 export const reconciliationsQuery = z.strictObject({ list_id: listNumber.optional(), limit: z.coerce.number().int().min(1).max(200).default(50) });
 export const missingQuery = z.strictObject({ list_id: listNumber, after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(1_000).default(200) });
+
+const namedList = z.strictObject({ list_id: listId, list_uid: z.string().regex(/^[a-z0-9]{1,50}$/, 'is up to 50 small letters and digits'), name: word(255), fields: z.array(word(50)).max(200).default([]) });
 export const listMap = z.strictObject({
-  lists: z.array(z.strictObject({ list_id: z.number().int().min(1), list_uid: z.string().regex(/^[a-z0-9]{1,50}$/), name: word(255), fields: z.array(word(50)).max(200).default([]) })).max(1_000),
+  lists: z.array(namedList).max(1_000).superRefine((lists, context) => {
+    for (const name of ['list_id', 'list_uid'] as const) {
+      const seen = new Set<number | string>();
+      lists.forEach((list, index) => {
+        if (seen.has(list[name])) context.addIssue({ code: 'custom', path: [index, name], message: 'is named twice', input: list[name] });
+        seen.add(list[name]);
+      });
+    }
+  }),
 });
 
-const bytes = (max: number, words: string) => z.string().refine((text) => Buffer.byteLength(text) <= max, `is larger than ${words}`);
-const category = z.string().trim().toLowerCase().min(1).max(100);
+const bytes = (max: number, words: string) => text().refine((text) => Buffer.byteLength(text) <= max, `is larger than ${words}`);
 const templateContent = z.strictObject({
   // The narrowest column that a subject has to fit in over there.
   subject_line: word(255),
@@ -104,13 +136,13 @@ export const newTemplate = templateContent.extend({
   name: word(255),
   description: z.string().max(5_000).nullish(),
   source_id: word(100).nullish(),
-  category: category.nullish(),
+  category: category().nullish(),
   language: word(10).default('fr'),
 });
 export const templateChanges = newTemplate.extend({ language: word(10), is_active: z.boolean() }).partial();
-export const templateFilter = z.strictObject({
+export const templateFilter = paging.extend({
   source_id: word(100).optional(),
-  category: category.optional(),
+  category: category().optional(),
   language: word(10).optional(),
   is_active: z.enum(['true', 'false']).optional(),
   q: z.string().trim().min(2).max(100).optional(),

@@ -85,11 +85,10 @@ test.each([
 });
 
 test.each([
-  ['broken JSON', '{"source_id":', { 'content-type': 'application/json' }, 400],
-  ['no JSON', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
-  ['17 MB', JSON.stringify({ source_id: source, contacts: [{ x: 'x'.repeat(17 << 20) }] }), { 'content-type': 'application/json' }, 413],
-])('a body of %s is refused with %s', async (_, body, headers, status) => {
-  expect((await ingest(body, { ...as(source), ...headers })).status).toBe(status);
+  ['broken JSON', 400, '{"source_id":'],
+  ['17 MB', 413, JSON.stringify({ source_id: source, contacts: [{ x: 'x'.repeat(17 << 20) }] })],
+])('a body of %s is refused with %s', async (_, status, body) => {
+  expect((await ingest(body, { ...as(source), 'content-type': 'application/json' })).status).toBe(status);
 });
 
 test('a key opens its own source only', async () => {
@@ -129,10 +128,8 @@ test('a suppressed, a deleted and a blacklisted contact are never injected', asy
   expect(again.body).toMatchObject({ accepted: 0, duplicates: 1 });
 });
 
-test('health, document and docs are open, and the document names every route that is served', async () => {
-  expect((await fetch(`${engine.url}/readyz`)).status).toBe(200);
-  const document = (await (await fetch(`${engine.url}/openapi.json`)).json()) as { paths: Record<string, object> };
-  expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/api/v1/contacts/ingest', '/api/v1/contacts/{contact_id}', '/api/v1/batches/{batch_id}/rows', '/api/v1/data-sources/{source_id}/keys', '/api/v1/mailwizz-instances/{instance_id}']));
+test('health, document and docs are open', async () => {
+  for (const path of ['/healthz', '/readyz', '/openapi.json']) expect((await fetch(engine.url + path)).status).toBe(200);
   expect(await (await fetch(`${engine.url}/docs`)).text()).toContain('swagger-ui');
   expect((await engine.call('GET', '/api/v1/nothing')).status).toBe(404);
 });

@@ -134,9 +134,10 @@ test('a campaign starts at its time and not before, and a reschedule moves it', 
 test('a due time that passes while paused waits for the resume, and is then judged by its grace', async () => {
   const activities = parts();
   activities.checkCampaign.mockImplementation(async ({ dueAtMs }) => ({ problems: dueAtMs !== null && dueAtMs < Date.now() - 500 ? [{ code: 'late', message: 'It was due before.' }] : [], missing: 0, instanceId: 'client-1', revision: 1 }));
-  await withRun(activities, { ...scheduled, scheduledAtMs: Date.now() + 500 }, async (run) => {
+  const dueAtMs = Date.now() + 8_000; // time enough for the pause to arrive on a busy machine
+  await withRun(activities, { ...scheduled, scheduledAtMs: dueAtMs }, async (run) => {
     await run.order('pause');
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await until(async () => Date.now() > dueAtMs + 600, 'the due time');
     expect(activities.checkCampaign).not.toHaveBeenCalled();
     await run.order('resume');
     await shows(run, ({ held }) => held[0]?.code === 'late', 'the hold');

@@ -1,148 +1,190 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import mysql, { type Pool, type RowDataPacket } from 'mysql2/promise';
-import { type RunningInstance, startInstance } from '../../sandbox/mailwizz/instance';
-import { type Mariadb, startMariadb } from '../../sandbox/mariadb';
 import { createMailwizzGateway } from '../../src/adapters/mailwizz/gateway';
-import type { InstanceSettings, MailwizzGateway } from '../../src/adapters/mailwizz/types';
-import type { InjectionOutcome } from '../../src/domain/injection';
-import { target, toContact } from '../unit/mailwizz/support';
+import { createFields } from '../../src/adapters/mailwizz/create-fields';
+import { inspectInstance } from '../../src/adapters/mailwizz/report';
+import type { MailwizzGateway } from '../../src/adapters/mailwizz/types';
+import { startStandIn, type StandIn } from '../unit/mailwizz/stand-in';
+import { contactsOf as plainContacts, tally, target } from '../unit/mailwizz/support';
 
-const port = 19_600;
-let dataDir: string;
-let mariadb: Mariadb;
-let instance: RunningInstance;
-let root: Pool;
+let standIn: StandIn;
 let gateway: MailwizzGateway;
-let settings: InstanceSettings;
+let at = 0;
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'mailwizz-test-'));
-  mariadb = await startMariadb({ dataDir, port });
-  instance = await startInstance({ mariadb: mariadb.url, number: 1, port: port + 2 });
-  root = mysql.createPool({ uri: `${mariadb.url}/mw_client_1` });
-  const url = new URL(instance.mysql_url);
-  settings = {
-    instanceId: 'client-1', apiUrl: instance.api_url, apiKey: instance.api_key, allowPrivateNetwork: true,
-    lists: instance.lists.map((list) => ({ listId: list.list_id, listUid: list.list_uid, fields: [] })),
-    mysql: { host: url.hostname, port: Number(url.port), user: url.username, password: url.password, database: url.pathname.slice(1), tablePrefix: 'mw_' },
-  };
+  standIn = await startStandIn();
 });
-afterAll(async () => {
-  await root?.end();
-  await instance?.stop();
-  await mariadb?.stop();
-  rmSync(dataDir, { recursive: true, force: true });
-});
+afterAll(() => standIn?.stop());
 beforeEach(async () => {
-  await control('DELETE', '/faults');
-  await control('DELETE', '/subscribers');
-  await root.query('DELETE FROM mw_customer_email_blacklist');
-  gateway = createMailwizzGateway({ loadInstance: async () => settings, now: Date.now });
+  await standIn.reset();
+  at = Date.now();
+  gateway = createMailwizzGateway({ loadInstance: async () => standIn.settings, now: () => at });
 });
 afterEach(() => gateway.close());
 
-const control = async (method: string, path: string, body?: unknown) =>
-  (await fetch(`${instance.control_url}${path}`, { method, ...(body !== undefined && { body: JSON.stringify(body) }) })).json();
-const contactsOf = (count: number) => Array.from({ length: count }, (_, index) => toContact(index + 1, { sourceId: 'demo' }));
-const truth = async (): Promise<{ email: string; subscriber_uid: string }[]> => (await control('GET', '/truth/subscribers?list_id=12')) as never;
-const tally = (outcomes: InjectionOutcome[]) => {
-  const counts: Record<string, number> = {};
-  for (const outcome of outcomes) {
-    const key = outcome.outcome === 'injected' ? `injected ${outcome.method}` : `${outcome.outcome} ${outcome.reason}`;
-    counts[key] = (counts[key] ?? 0) + 1;
-  }
-  return counts;
-};
+const contactsOf = (count: number) => plainContacts(count, { sourceId: 'demo' });
 async function expectOneEach(count: number) {
-  const emails = (await truth()).map(({ email }) => email);
+  const emails = (await standIn.truth()).map(({ email }) => email);
   expect([emails.length, new Set(emails).size]).toEqual([count, count]);
 }
 
-test('a cut reply is looked up, never sent again', async () => {
+test('a cut reply is looked up, never sent again: many in the tables, a few through the API', async () => {
   const contacts = contactsOf(300);
-  await control('POST', '/faults', { route: 'bulk', fault: 'cut_after_commit' });
+  await standIn.control('POST', '/faults', { route: 'bulk', fault: 'cut_after_commit' });
   expect(tally(await gateway.addSubscribers(target, contacts))).toEqual({ 'unknown cut': 300 });
-  await control('DELETE', '/faults');
-  expect(tally(await gateway.lookUpSubscribers(target, contacts))).toEqual({ 'injected api': 300 });
+  await standIn.control('DELETE', '/faults');
+  expect(tally(await gateway.lookUpSubscribers(target, contacts))).toEqual({ 'injected mysql': 300 });
+  expect(tally(await gateway.lookUpSubscribers(target, contacts.slice(0, 10)))).toEqual({ 'injected api': 10 });
   await expectOneEach(300);
 });
 
 test('a call cut before the work is looked up as absent', async () => {
-  await control('POST', '/faults', { route: 'bulk', fault: 'cut_before' });
+  await standIn.control('POST', '/faults', { route: 'bulk', fault: 'cut_before' });
   expect(tally(await gateway.addSubscribers(target, contactsOf(20)))).toEqual({ 'unknown cut': 20 });
   expect(tally(await gateway.lookUpSubscribers(target, contactsOf(20)))).toEqual({ 'pending absent': 20 });
 });
 
-test('API down: MySQL takes over, one row per address and one value per field', async () => {
+test('API down: MySQL takes over at once, one row per address and one value per field', async () => {
   const contacts = contactsOf(450);
   expect(tally(await gateway.addSubscribers(target, contacts.slice(0, 100)))).toEqual({ 'injected api': 100 });
-  await control('POST', '/faults', { route: '*', fault: 'down' });
+  await standIn.down();
   expect(tally(await gateway.addSubscribers(target, contacts))).toEqual({ 'injected mysql': 450 });
   expect(tally(await gateway.lookUpSubscribers(target, contacts))).toEqual({ 'injected mysql': 450 });
   await expectOneEach(450);
-  const [values] = await root.query<RowDataPacket[]>(
-    "SELECT v.value, f.tag FROM mw_list_field_value v JOIN mw_list_field f USING (field_id) JOIN mw_list_subscriber s USING (subscriber_id) WHERE s.email = 'a450@example.test' ORDER BY f.sort_order",
-  );
-  expect(values.map(({ tag, value }) => `${tag}=${value}`)).toEqual([
-    'EMAIL=a450@example.test', 'FNAME=Ana', 'LNAME=', 'COMPANY=', 'PHONE=', 'WEBSITE=', 'SOURCE=demo', 'CATEGORY=', 'TAGS=a,b', 'TAGSET=|a|b|', 'COUNTRY=FR', 'LANGUAGE=fr', 'BUCKET=0042',
-  ]);
 });
 
-test('both ways through 10 flaps: nothing twice, nothing lost', async () => {
-  let at = Date.now();
-  const flapping = createMailwizzGateway({ loadInstance: async () => settings, now: () => at });
+test('both ways through 30 flaps: nothing twice, nothing lost', async () => {
   const methods = new Set<string>();
-  for (let flap = 0; flap < 10; flap += 1) {
-    const contacts = contactsOf(40 * flap + 40);
-    await control('POST', '/faults', { route: '*', fault: 'down' });
+  for (let flap = 0; flap < 30; flap += 1) {
+    const contacts = contactsOf(30 * flap + 40);
+    await standIn.down();
     // Two writers with the same contacts: the lock on the list keeps them apart.
-    const down = await Promise.all([flapping.addSubscribers(target, contacts.slice(0, -20)), flapping.addSubscribers(target, contacts.slice(0, -20))]);
-    await control('DELETE', '/faults');
-    at += 2_001;
-    const up = await flapping.addSubscribers(target, contacts);
+    const down = await Promise.all([gateway.addSubscribers(target, contacts.slice(-60, -20)), gateway.addSubscribers(target, contacts.slice(-60, -20))]);
+    await standIn.control('DELETE', '/faults');
+    at += 61_000;
+    const up = await gateway.addSubscribers(target, contacts.slice(-90));
     // A call that met the closing door may be cut: such a contact is looked up, and sent again only when absent.
-    const cut = contacts.filter(({ contactId }) => up.some((outcome) => outcome.contactId === contactId && outcome.outcome === 'unknown'));
-    const absent = new Set((await flapping.lookUpSubscribers(target, cut)).flatMap((outcome) => (outcome.outcome === 'pending' ? [outcome.contactId] : [])));
-    await flapping.addSubscribers(target, contacts.filter(({ contactId }) => absent.has(contactId)));
+    const open = contacts.filter(({ contactId }) => [...down.flat(), ...up].some((outcome) => outcome.contactId === contactId && outcome.outcome === 'unknown'));
+    const absent = new Set((await gateway.lookUpSubscribers(target, open)).flatMap((outcome) => (outcome.outcome === 'pending' ? [outcome.contactId] : [])));
+    await gateway.addSubscribers(target, contacts.filter(({ contactId }) => absent.has(contactId)));
     for (const key of Object.keys(tally([...down.flat(), ...up]))) methods.add(key);
   }
-  await flapping.close();
   expect([...methods]).toEqual(expect.arrayContaining(['injected mysql', 'injected api']));
-  await expectOneEach(400);
+  await expectOneEach(910);
+}, 120_000);
+
+test('who is there already is brought up to date through either way, and blanks overwrite nothing', async () => {
+  await gateway.addSubscribers(target, contactsOf(2));
+  await standIn.root.query("UPDATE mw_list_field_value v JOIN mw_list_field f USING (field_id) SET v.value = 'Kept' WHERE f.tag = 'COMPANY'");
+  const changed = (firstName: string) => contactsOf(2).map((contact) => ({ ...contact, firstName, company: null }));
+  const values = async () => {
+    const [rows] = await standIn.root.query<any[]>(
+      "SELECT s.email, f.tag, v.value FROM mw_list_field_value v JOIN mw_list_field f USING (field_id) JOIN mw_list_subscriber s USING (subscriber_id) WHERE f.tag IN ('EMAIL', 'FNAME', 'COMPANY') ORDER BY 1, 2 DESC",
+    );
+    return rows.map(({ tag, value }) => `${tag}=${value}`);
+  };
+  expect(tally(await gateway.addSubscribers(target, changed('Through API')))).toEqual({ 'injected api': 2 });
+  expect(await values()).toEqual(['FNAME=Through API', 'EMAIL=a1@example.test', 'COMPANY=Kept', 'FNAME=Through API', 'EMAIL=a2@example.test', 'COMPANY=Kept']);
+  await standIn.down();
+  expect(tally(await gateway.addSubscribers(target, changed('Through MySQL')))).toEqual({ 'injected mysql': 2 });
+  expect(await values()).toEqual(['FNAME=Through MySQL', 'EMAIL=a1@example.test', 'COMPANY=Kept', 'FNAME=Through MySQL', 'EMAIL=a2@example.test', 'COMPANY=Kept']);
+  await expectOneEach(2);
 });
 
-test('through MySQL the blacklists and the word of a subscriber hold', async () => {
-  await gateway.addSubscribers(target, contactsOf(1));
-  await root.query("UPDATE mw_list_subscriber SET status = 'unsubscribed'");
-  await root.query("INSERT INTO mw_email_blacklist (email, date_added, last_updated) VALUES ('A2@example.test', NOW(), NOW())");
-  await root.query("INSERT INTO mw_customer_email_blacklist (customer_id, email, date_added, last_updated) VALUES (1, 'a3@example.test', NOW(), NOW()), (99, 'a4@example.test', NOW(), NOW())");
-  await control('POST', '/faults', { route: '*', fault: 'down' });
-  expect(tally(await gateway.addSubscribers(target, contactsOf(5)))).toEqual({ 'suppressed unsubscribed': 1, 'suppressed blacklisted': 2, 'injected mysql': 2 });
-});
-
-test.each<[string, string[], string[]]>([
-  ['schema_no_column_list_subscriber_source', ['ALTER TABLE mw_list_subscriber DROP COLUMN source'], ["ALTER TABLE mw_list_subscriber ADD source enum('web','api','import') NOT NULL DEFAULT 'web' AFTER ip_address"]],
-  ['schema_new_column_list_subscriber_shard', ['ALTER TABLE mw_list_subscriber ADD shard int NOT NULL'], ['ALTER TABLE mw_list_subscriber DROP COLUMN shard']],
-  ['schema_no_table_email_blacklist', ['RENAME TABLE mw_email_blacklist TO mw_gone'], ['RENAME TABLE mw_gone TO mw_email_blacklist']],
-])('a schema we do not know is refused with its reason: %s', async (reason, change, undo) => {
-  for (const statement of change) await root.query(statement);
-  await control('POST', '/faults', { route: '*', fault: 'down' });
-  const outcomes = await gateway.addSubscribers(target, contactsOf(1)).finally(async () => {
-    for (const statement of undo) await root.query(statement);
+test('the status of a subscriber and the blacklists hold, and both ways say the same', async () => {
+  await gateway.addSubscribers(target, contactsOf(5));
+  for (const [index, status] of ['unsubscribed', 'blacklisted', 'unconfirmed', 'disabled', 'confirmed'].entries()) {
+    await standIn.root.query('UPDATE mw_list_subscriber SET status = ? WHERE email = ?', [status, `a${index + 1}@example.test`]);
+  }
+  await standIn.root.query("INSERT INTO mw_email_blacklist (email, date_added, last_updated) VALUES ('A6@example.test', NOW(), NOW())");
+  const expected = (method: string) => ({
+    'suppressed unsubscribed': 1, 'suppressed blacklisted': 2, 'rejected subscriber_unconfirmed': 1, 'rejected subscriber_disabled': 1, [`injected ${method}`]: 1,
   });
-  expect(outcomes).toEqual([{ contactId: 1, outcome: 'pending', reason: `API + MySQL failed: econnrefused, ${reason}` }]);
+  expect(tally(await gateway.addSubscribers(target, contactsOf(6)))).toEqual(expected('api'));
+  await standIn.down();
+  expect(tally(await gateway.addSubscribers(target, contactsOf(6)))).toEqual(expected('mysql'));
+  expect((await standIn.truth()).map(({ status }) => status).sort()).toEqual(['blacklisted', 'confirmed', 'disabled', 'unconfirmed', 'unsubscribed']);
 });
 
-test('where the tables hold three bytes a character, an emoji is rejected and not cut', async () => {
-  await root.query('ALTER TABLE mw_list_field_value MODIFY value varchar(255) CHARACTER SET utf8mb3 NOT NULL');
-  await control('POST', '/faults', { route: '*', fault: 'down' });
-  const outcomes = await gateway.addSubscribers(target, [toContact(1, { firstName: 'Ana 😀' }), toContact(2)]);
-  await root.query('ALTER TABLE mw_list_field_value MODIFY value varchar(255) CHARACTER SET utf8mb4 NOT NULL');
-  expect(tally(outcomes)).toEqual({ 'rejected value_not_storable': 1, 'injected mysql': 1 });
-});
-
-test('lists come with number, uid and fields', async () => {
+test('lists come with number, uid, fields and size, and their subscribers page by page, by either way', async () => {
+  await gateway.addSubscribers(target, contactsOf(25));
   expect((await gateway.readLists('client-1')).map(({ listId, fields }) => [listId, fields.length])).toEqual([[12, 13], [13, 13], [14, 13]]);
+  const { mysql: _, ...apiOnly } = standIn.settings;
+  const throughApi = createMailwizzGateway({ loadInstance: async () => apiOnly, now: Date.now });
+  for (const reader of [gateway, throughApi]) {
+    expect((await reader.surveyLists('client-1')).map(({ listId, subscribers, fields }) => [listId, subscribers, fields.length])).toEqual([[12, 25, 13], [13, 0, 13], [14, 0, 13]]);
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await reader.readSubscribers(target, cursor, 10);
+      found.push(...page.subscribers.map(({ email, status }) => `${email} ${status}`));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    expect(found.sort()).toEqual(contactsOf(25).map(({ email }) => `${email} confirmed`).sort());
+  }
+  await throughApi.close();
+});
+
+test('an instance that is well is reported so in every part', async () => {
+  const report = await inspectInstance(standIn.settings);
+  expect(report.findings.filter(({ state }) => state !== 'good')).toEqual([]);
+  expect(report.findings.map(({ part }) => part)).toEqual(['api', 'key', 'style', 'lists', 'fields', 'bulk', 'api_clock', 'mysql', 'schema', 'rights', 'charset', 'mysql_clock', 'list_numbers']);
+  expect(report.lists.map(({ listId, missing, subscribers }) => [listId, missing, subscribers])).toEqual([[12, [], 0], [13, [], 0], [14, [], 0]]);
+});
+
+test('fields that a list lacks are named, created once, and then there for the API and for MySQL', async () => {
+  await standIn.root.query("DELETE FROM mw_list_field WHERE list_id = 14 AND tag IN ('TAGSET', 'BUCKET')");
+  const lacking = async () => (await inspectInstance(standIn.settings)).lists.find(({ listId }) => listId === 14)!;
+  const { listUid, missing } = await lacking();
+  expect(missing).toEqual(['TAGSET', 'BUCKET']);
+  expect(await createFields(standIn.settings, listUid, missing)).toEqual({ listUid, created: ['TAGSET', 'BUCKET'], present: [], failed: [] });
+  expect(await createFields(standIn.settings, listUid, missing)).toEqual({ listUid, created: [], present: ['TAGSET', 'BUCKET'], failed: [] });
+  expect((await lacking()).missing).toEqual([]);
+  await standIn.down();
+  expect(tally(await gateway.addSubscribers({ ...target, listId: 14 }, contactsOf(1)))).toEqual({ 'injected mysql': 1 });
+});
+
+test('every call of the hub is understood by the stand-in as we mean it', async () => {
+  const calls = await gateway.callsOf('client-1');
+  const { listUid } = standIn.settings.lists[0]!;
+  await gateway.addSubscribers(target, contactsOf(3));
+  const fields = await calls.fields.readAll(listUid);
+  const country = fields.kind === 'done' ? fields.value.find(({ tag }) => tag === 'COUNTRY')! : undefined;
+  const operators = await calls.segments.readOperators();
+  expect(operators).toMatchObject({ kind: 'done', value: expect.arrayContaining([{ operatorId: 1, name: 'is' }]) });
+  const segment = await calls.segments.create(listUid, { name: 'French', match: 'all', conditions: [{ fieldId: country!.fieldId, operatorId: 1, value: 'FR' }] });
+  expect(segment.kind).toBe('done');
+  const segmentUid = segment.kind === 'done' ? segment.value.segmentUid : '';
+  expect(await calls.segments.findByName(listUid, 'French')).toMatchObject({ kind: 'done', value: { segmentUid } });
+  expect(await calls.segments.read(listUid, segmentUid)).toMatchObject({ kind: 'done', value: { match: 'all', conditions: [{ operatorId: 1, value: 'FR' }] } });
+  expect(await calls.segments.readMembers(listUid, segmentUid, {})).toMatchObject({ kind: 'done', value: { count: 3, unreadable: 0 } });
+
+  const template = await calls.templates.create({ name: 'T', html: '<p>é [UNSUBSCRIBE_URL]</p>', inlineCss: false });
+  const templateUid = template.kind === 'done' ? template.value.templateUid : '';
+  expect(await calls.templates.read(templateUid)).toEqual({ kind: 'done', value: { name: 'T', html: '<p>é [UNSUBSCRIBE_URL]</p>' } });
+  const campaign = await calls.campaigns.create({
+    name: 'C [ee-1]', listUid, segmentUid, fromName: 'F', fromEmail: 'f@sandbox.test', replyTo: 'r@sandbox.test', subject: 'S', sendAt: '2030-01-01 10:00:00', content: { html: '<p>[UNSUBSCRIBE_URL]</p>' },
+  });
+  const campaignUid = campaign.kind === 'done' ? campaign.value.campaignUid : '';
+  expect(await calls.campaigns.findByMarker(listUid, '[ee-1]')).toMatchObject({ kind: 'done', value: { campaignUid, status: 'paused' } });
+  expect(await calls.campaigns.update(campaignUid, { subject: 'S2' })).toEqual({ kind: 'done', value: undefined });
+  expect(await calls.campaigns.read(campaignUid)).toMatchObject({ kind: 'done', value: { subject: 'S2', listUid, segmentUid, campaignId: expect.any(Number) } });
+  expect(await calls.campaigns.setPaused(campaignUid, true)).toEqual({ kind: 'done', value: { status: 'paused' } });
+  expect((await calls.campaigns.setPaused(campaignUid, false)).kind).toBe('done');
+  expect(await calls.campaigns.setPaused(campaignUid, true)).toEqual({ kind: 'done', value: { status: 'paused' } });
+  expect(await calls.campaigns.readStats(campaignUid)).toMatchObject({ kind: 'done', value: { processed: 0 } });
+  for (const read of [calls.campaignLogs.readBounces, calls.campaignLogs.readUnsubscribes, calls.campaignLogs.readComplaints, calls.campaignLogs.readDeliveries]) {
+    expect(await read(campaignUid, {})).toMatchObject({ kind: 'done', value: { records: [], unreadable: 0 } });
+  }
+  expect((await calls.campaigns.copy(campaignUid)).kind).toBe('done');
+  expect((await calls.campaigns.remove(campaignUid)).kind).toBe('done');
+
+  const found = await calls.subscribers.search(listUid, 'a1@example.test');
+  const uid = found.kind === 'done' ? found.value.subscriberUid : '';
+  expect(await calls.subscribers.searchEverywhere('a1@example.test')).toMatchObject({ kind: 'done', value: { records: [{ listUid, subscriberUid: uid }] } });
+  expect(await calls.subscribers.unsubscribe(listUid, uid)).toEqual({ kind: 'done', value: undefined });
+  expect(await calls.subscribers.readPage(listUid, { status: 'unsubscribed' })).toMatchObject({ kind: 'done', value: { records: [{ subscriberUid: uid, status: 'unsubscribed' }] } });
+  expect(await calls.subscribers.unsubscribeEverywhere('a2@example.test')).toEqual({ kind: 'done', value: undefined });
+  expect(await calls.subscribers.remove(listUid, uid)).toEqual({ kind: 'done', value: undefined });
+  expect(await calls.subscribers.search(listUid, 'a1@example.test')).toEqual({ kind: 'absent' });
+  const mail = await calls.transactional.create({ toName: 'T', toEmail: 't@sandbox.test', fromName: 'F', subject: 'S', html: '<p>x</p>', sendAt: new Date() });
+  expect(await calls.transactional.read(mail.kind === 'done' ? mail.value.emailUid : '')).toMatchObject({ kind: 'done', value: { status: 'unsent' } });
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 }, 60_000);
 
 test('there are recorded histories of every workflow', () => {
-  for (const workflow of ['contactBatch', 'contactPage', 'sweep', 'campaign']) expect(histories.some((file) => file.startsWith(workflow))).toBe(true);
+  for (const workflow of ['campaign', 'contactBatch', 'contactPage', 'reconcile', 'sweep']) expect(histories.some((file) => file.startsWith(workflow))).toBe(true);
 });
 
 test.each(histories)('%s replays on the workflows of today', async (file) => {

@@ -25,7 +25,10 @@ const freePort = () =>
   });
 
 /** Real api and worker processes against one database, with short waits. */
-export async function startEngine(databaseUrl: string, { temporal = process.env['TEST_TEMPORAL_ADDRESS'] ?? '', env = {}, logFile }: { temporal?: string; env?: Record<string, string>; logFile?: string } = {}): Promise<Engine> {
+export async function startEngine(
+  databaseUrl: string,
+  { temporal = process.env['TEST_TEMPORAL_ADDRESS'] ?? '', env = {}, only, logFile }: { temporal?: string; env?: Record<string, string>; only?: Part; logFile?: string } = {},
+): Promise<Engine> {
   const port = await freePort();
   const adminKey = makeApiKey('adm').text;
   const settings = {
@@ -50,8 +53,8 @@ export async function startEngine(databaseUrl: string, { temporal = process.env[
   };
   const parts = new Map<Part, ChildProcess>();
   const url = `http://127.0.0.1:${port}`;
-  await start('api');
-  await start('worker');
+  if (only !== 'worker') await start('api');
+  if (only !== 'api') await start('worker');
   return { url, call, kill, start, stop: async () => void (await Promise.all([kill('worker'), kill('api')])) };
 
   async function start(part: Part): Promise<void> {

@@ -16,7 +16,7 @@ export function controlOf(instance: Instance) {
     return (await answer.json()) as any;
   };
   return {
-    fault: (fault: { route?: string; fault: string; count?: number; after?: number; probability?: number }) => call('POST', '/faults', { route: '*', ...fault }),
+    fault: (fault: { route?: string; fault: string; count?: number; after?: number; probability?: number } & Record<string, unknown>) => call('POST', '/faults', { route: '*', ...fault }),
     heal: () => call('DELETE', '/faults'),
     empty: () => call('DELETE', '/subscribers'),
     calls: () => call('GET', '/calls') as Promise<Record<string, number>>,

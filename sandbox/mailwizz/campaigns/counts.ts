@@ -18,7 +18,8 @@ export type CampaignCounts = {
 };
 
 /** Delivery logs move to an archive some day: both are one. */
-export const deliveryLogs = '(SELECT * FROM mw_campaign_delivery_log WHERE campaign_id = ? UNION ALL SELECT * FROM mw_campaign_delivery_log_archive WHERE campaign_id = ?)';
+export const deliveryLogs =
+  '(SELECT * FROM mw_campaign_delivery_log WHERE campaign_id = ? UNION ALL SELECT * FROM mw_campaign_delivery_log_archive WHERE campaign_id = ?)';
 
 export async function countCampaign({ pool }: Context, id: number): Promise<CampaignCounts> {
   type Total = { total: number; people: number };
@@ -28,11 +29,27 @@ export async function countCampaign({ pool }: Context, id: number): Promise<Camp
       `SELECT status, COUNT(*) total, ${dateText('MIN(date_added)')} first, ${dateText('MAX(date_added)')} last FROM ${deliveryLogs} l GROUP BY status`,
       [id, id],
     ),
-    select<Total>(pool, 'SELECT COUNT(*) total, COUNT(DISTINCT subscriber_id) people FROM mw_campaign_track_open WHERE campaign_id = ?', [id]),
-    select<Total>(pool, 'SELECT COUNT(*) total, COUNT(DISTINCT t.subscriber_id) people FROM mw_campaign_track_url t JOIN mw_campaign_url u USING (url_id) WHERE u.campaign_id = ?', [id]),
-    select<{ type: 'hard' | 'soft' | 'internal'; total: number }>(pool, 'SELECT bounce_type type, COUNT(*) total FROM mw_campaign_bounce_log WHERE campaign_id = ? GROUP BY bounce_type', [id]),
-    select<Total>(pool, 'SELECT COUNT(*) total, COUNT(DISTINCT subscriber_id) people FROM mw_campaign_complain_log WHERE campaign_id = ?', [id]),
-    select<Total>(pool, 'SELECT COUNT(*) total, COUNT(DISTINCT subscriber_id) people FROM mw_campaign_track_unsubscribe WHERE campaign_id = ?', [id]),
+    select<Total>(pool, 'SELECT COUNT(*) total, COUNT(DISTINCT subscriber_id) people FROM mw_campaign_track_open WHERE campaign_id = ?', [
+      id,
+    ]),
+    select<Total>(
+      pool,
+      'SELECT COUNT(*) total, COUNT(DISTINCT t.subscriber_id) people FROM mw_campaign_track_url t JOIN mw_campaign_url u USING (url_id) WHERE u.campaign_id = ?',
+      [id],
+    ),
+    select<{ type: 'hard' | 'soft' | 'internal'; total: number }>(
+      pool,
+      'SELECT bounce_type type, COUNT(*) total FROM mw_campaign_bounce_log WHERE campaign_id = ? GROUP BY bounce_type',
+      [id],
+    ),
+    select<Total>(pool, 'SELECT COUNT(*) total, COUNT(DISTINCT subscriber_id) people FROM mw_campaign_complain_log WHERE campaign_id = ?', [
+      id,
+    ]),
+    select<Total>(
+      pool,
+      'SELECT COUNT(*) total, COUNT(DISTINCT subscriber_id) people FROM mw_campaign_track_unsubscribe WHERE campaign_id = ?',
+      [id],
+    ),
   ]);
   const success = logs.find(({ status }) => status === 'success');
   const bounced = (type: string) => bounces.find((row) => row.type === type)?.total ?? 0;

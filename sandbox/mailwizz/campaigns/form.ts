@@ -11,18 +11,30 @@ export type CampaignForm = { campaign: Columns; options: Columns; template: Colu
 type Refused = { refused: Answer };
 
 const labels: [string, string][] = [
-  ['name', 'Campaign name'], ['from_name', 'From name'], ['from_email', 'From email'], ['subject', 'Subject'], ['reply_to', 'Reply to'], ['send_at', 'Send at'],
+  ['name', 'Campaign name'],
+  ['from_name', 'From name'],
+  ['from_email', 'From email'],
+  ['subject', 'Subject'],
+  ['reply_to', 'Reply to'],
+  ['send_at', 'Send at'],
 ];
 const lengths: Record<string, number> = { name: 255, from_name: 100, from_email: 100, subject: 500, reply_to: 100, to_name: 255 };
 const yesNoOptions = ['url_tracking', 'json_feed', 'xml_feed', 'plain_text_email', 'embed_images'];
-const textOptions: [string, number][] = [['email_stats', 255], ['cronjob', 255], ['autoresponder_event', 20], ['autoresponder_time_unit', 6]];
+const textOptions: [string, number][] = [
+  ['email_stats', 255],
+  ['cronjob', 255],
+  ['autoresponder_event', 20],
+  ['autoresponder_time_unit', 6],
+];
 const numberOptions = ['tracking_domain_id', 'cronjob_enabled', 'autoresponder_time_value', 'autoresponder_open_campaign_id'];
 const emailShape = /^[^\s@<>()]+@[^\s@.]+(\.[^\s@.]+)+$/u;
 
 /** Reads `campaign[…]`. With an existing campaign only what is given is checked and changed. */
 export async function readCampaignForm(context: Context, form: PhpMap, existing?: Campaign): Promise<CampaignForm | Refused> {
   const given = mapAt(form, 'campaign');
-  const fail = (text: string | Record<string, string>, code: number = context.switches.validation_code): Refused => ({ refused: error(code, text) });
+  const fail = (text: string | Record<string, string>, code: number = context.switches.validation_code): Refused => ({
+    refused: error(code, text),
+  });
 
   const listUid = textAt(given, 'list_uid') ?? existing?.list_uid;
   if (listUid === undefined) return fail('Please provide a list for this campaign.');
@@ -30,10 +42,14 @@ export async function readCampaignForm(context: Context, form: PhpMap, existing?
   if (list === undefined) return fail('Provided list does not exist.', 404);
 
   const segmentUid = textAt(given, 'segment_uid');
-  const segment = segmentUid === undefined ? undefined : await idOf(context, 'SELECT segment_id id FROM mw_list_segment WHERE segment_uid = ? AND list_id = ?', segmentUid, list);
+  const segment =
+    segmentUid === undefined
+      ? undefined
+      : await idOf(context, 'SELECT segment_id id FROM mw_list_segment WHERE segment_uid = ? AND list_id = ?', segmentUid, list);
   if (segmentUid !== undefined && segment === undefined) return fail('Provided list segment does not exist.', 404);
   const groupUid = textAt(given, 'group_uid');
-  const group = groupUid === undefined ? undefined : await idOf(context, 'SELECT group_id id FROM mw_campaign_group WHERE group_uid = ?', groupUid);
+  const group =
+    groupUid === undefined ? undefined : await idOf(context, 'SELECT group_id id FROM mw_campaign_group WHERE group_uid = ?', groupUid);
   if (groupUid !== undefined && group === undefined) return fail({ group_id: 'Group is invalid.' });
 
   const read = await readTemplate(context, mapAt(given, 'template'));
@@ -48,7 +64,10 @@ export async function readCampaignForm(context: Context, form: PhpMap, existing?
     ...(segment !== undefined && { segment_id: segment }),
     ...(group !== undefined && { group_id: group }),
   };
-  const servers = textAt(given, 'delivery_servers')?.split(',').map(Number).filter((id) => Number.isSafeInteger(id) && id > 0);
+  const servers = textAt(given, 'delivery_servers')
+    ?.split(',')
+    .map(Number)
+    .filter((id) => Number.isSafeInteger(id) && id > 0);
   return { campaign, options: optionsOf(mapAt(given, 'options')), template: read.template, servers };
 }
 
@@ -65,7 +84,8 @@ function problemsOf({ customer }: Context, given: PhpMap | undefined, partial: b
     if (text === undefined) continue;
     const most = lengths[key];
     if (most !== undefined && [...text].length > most) problems[key] = `${label} is too long (maximum is ${most} characters).`;
-    else if ((key === 'from_email' || key === 'reply_to') && !emailShape.test(text)) problems[key] = `${label} is not a valid email address.`;
+    else if ((key === 'from_email' || key === 'reply_to') && !emailShape.test(text))
+      problems[key] = `${label} is not a valid email address.`;
     else if (key === 'send_at' && fromZonedDate(text, customer.timezone) === undefined) problems[key] = 'The format of send at is invalid.';
   }
   const type = textAt(given, 'type');
@@ -112,13 +132,18 @@ async function readTemplate(context: Context, given: PhpMap | undefined): Promis
     content = readHtmlOfZip(Buffer.from(archive, 'base64'));
     if (content === undefined) return refuse('Please provide a template for your campaign.');
   } else if (templateUid !== undefined) {
-    const [found] = await select<{ template_id: number; content: string }>(context.pool, 'SELECT template_id, content FROM mw_customer_email_template WHERE template_uid = ?', [templateUid]);
+    const [found] = await select<{ template_id: number; content: string }>(
+      context.pool,
+      'SELECT template_id, content FROM mw_customer_email_template WHERE template_uid = ?',
+      [templateUid],
+    );
     if (!found) return refuse('Provided template does not exist.', 404);
     content = found.content;
     customerTemplate = found.template_id;
   }
   if (content === undefined) return { template: undefined };
-  if (context.switches.unsubscribe_tag_required && !content.includes('[UNSUBSCRIBE_URL]')) return refuse('The following template tags are required but were not found in the content: [UNSUBSCRIBE_URL]');
+  if (context.switches.unsubscribe_tag_required && !content.includes('[UNSUBSCRIBE_URL]'))
+    return refuse('The following template tags are required but were not found in the content: [UNSUBSCRIBE_URL]');
   const plainText = decode(textAt(given, 'plain_text'));
   const flags = ['inline_css', 'auto_plain_text'].flatMap((key) => {
     const value = textAt(given, key);

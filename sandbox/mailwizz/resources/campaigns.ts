@@ -1,6 +1,16 @@
 import { error, localisedDate, page, pageOf, phpMap, success } from '../answers';
 import { countCampaign } from '../campaigns/counts';
-import { type Campaign, type CampaignStatus, type Columns, countAudience, findCampaign, findCampaigns, insertCampaign, moveCampaign, setServers } from '../campaigns/store';
+import {
+  type Campaign,
+  type CampaignStatus,
+  type Columns,
+  countAudience,
+  findCampaign,
+  findCampaigns,
+  insertCampaign,
+  moveCampaign,
+  setServers,
+} from '../campaigns/store';
 import type { Context } from '../context';
 import { instantOf, storedDate } from '../dates';
 import { textAt } from '../form';
@@ -20,7 +30,10 @@ export const campaignRoutes: Route[] = [
   { method: 'GET', path: '/campaigns/{campaign_uid}/stats', name: 'campaign-stats', handle: withCampaign(readStats) },
 ];
 
-export function withCampaign(handle: (context: Context, campaign: Campaign, call: Call) => Promise<Answer>, absent = 'The campaign does not exist.'): Route['handle'] {
+export function withCampaign(
+  handle: (context: Context, campaign: Campaign, call: Call) => Promise<Answer>,
+  absent = 'The campaign does not exist.',
+): Route['handle'] {
   return async (context, call) => {
     const campaign = await findCampaign(context, call.params['campaign_uid'] ?? '');
     return campaign ? handle(context, campaign, call) : error(404, absent);
@@ -34,9 +47,17 @@ async function listCampaigns(context: Context, { query }: Call): Promise<Answer>
   const values = listUid === undefined ? [] : [listUid];
   const { perPage, offset } = pageOf(query);
   const order = switches.log_order === 'newest' ? 'DESC' : 'ASC';
-  const [total] = await select<{ count: number }>(pool, `SELECT COUNT(*) count FROM mw_campaign c JOIN mw_list l USING (list_id) WHERE ${where}`, values);
+  const [total] = await select<{ count: number }>(
+    pool,
+    `SELECT COUNT(*) count FROM mw_campaign c JOIN mw_list l USING (list_id) WHERE ${where}`,
+    values,
+  );
   const campaigns = await findCampaigns(pool, `${where} ORDER BY c.campaign_id ${order} LIMIT ? OFFSET ?`, [...values, perPage, offset]);
-  return page(query, total?.count ?? 0, campaigns.map((campaign) => toShortRecord(context, campaign)));
+  return page(
+    query,
+    total?.count ?? 0,
+    campaigns.map((campaign) => toShortRecord(context, campaign)),
+  );
 }
 
 const groupOf = ({ group_uid, group_name }: Campaign) => phpMap(group_uid === null ? {} : { group_uid, name: group_name });
@@ -52,7 +73,7 @@ const toShortRecord = ({ switches }: Context, campaign: Campaign) => ({
 
 async function readCampaign(context: Context, campaign: Campaign): Promise<Answer> {
   const { list_uid, list_name, segment_uid, segment_name } = campaign;
-  const inList = await countAudience(context, { ...campaign, segment_uid: null });
+  const inList = await countAudience(context, { ...campaign, segment_id: null });
   const record = {
     campaign_uid: campaign.campaign_uid,
     campaign_id: String(campaign.campaign_id),
@@ -67,7 +88,9 @@ async function readCampaign(context: Context, campaign: Campaign): Promise<Answe
     date_added: shown(context, campaign.date_added),
     send_at: shown(context, campaign.send_at),
     list: { list_uid, name: list_name, subscribers_count: context.switches.list_count_text ? String(inList) : inList },
-    segment: phpMap(segment_uid === null ? {} : { segment_uid, name: segment_name, subscribers_count: await countAudience(context, campaign) }),
+    segment: phpMap(
+      segment_uid === null ? {} : { segment_uid, name: segment_name, subscribers_count: await countAudience(context, campaign) },
+    ),
     group: groupOf(campaign),
   };
   return success({ data: { record } });
@@ -84,11 +107,17 @@ async function createCampaign(context: Context, { form }: Call): Promise<Answer>
   if ('refused' in read) return read.refused;
   if (switches.max_campaigns > 0) {
     const [total] = await select<{ count: number }>(pool, 'SELECT COUNT(*) count FROM mw_campaign');
-    if ((total?.count ?? 0) >= switches.max_campaigns) return error(switches.quota_code, 'You have reached the maximum number of allowed campaigns.');
+    if ((total?.count ?? 0) >= switches.max_campaigns)
+      return error(switches.quota_code, 'You have reached the maximum number of allowed campaigns.');
   }
   const at = storedDate(context, context.now());
   const campaign: Columns = { status: 'pending-sending', ...read.campaign, date_added: at, last_updated: at };
-  const uid = await insertCampaign(context, { campaign, options: read.options, template: read.template ?? {}, servers: read.servers ?? [] });
+  const uid = await insertCampaign(context, {
+    campaign,
+    options: read.options,
+    template: read.template ?? {},
+    servers: read.servers ?? [],
+  });
   return success({ campaign_uid: uid }, switches.create_code);
 }
 
@@ -101,7 +130,11 @@ async function updateCampaign(context: Context, existing: Campaign, { form }: Ca
   const id = existing.campaign_id;
   const updated = await inTransaction(pool, async (connection) => {
     const columns = { ...read.campaign, last_updated: storedDate(context, context.now()) };
-    const { found } = await change(connection, 'UPDATE mw_campaign SET ? WHERE campaign_id = ? AND status IN (?)', [columns, id, switches.update_from]);
+    const { found } = await change(connection, 'UPDATE mw_campaign SET ? WHERE campaign_id = ? AND status IN (?)', [
+      columns,
+      id,
+      switches.update_from,
+    ]);
     if (found === 0) return false;
     if (Object.keys(options).length > 0) await change(connection, 'UPDATE mw_campaign_option SET ? WHERE campaign_id = ?', [options, id]);
     if (template) await change(connection, 'UPDATE mw_campaign_template SET ? WHERE campaign_id = ?', [template, id]);
@@ -115,12 +148,28 @@ const allows = (states: readonly CampaignStatus[], status: CampaignStatus) => st
 
 async function copyCampaign(context: Context, { campaign_id: id, name }: Campaign): Promise<Answer> {
   const { pool, switches } = context;
-  const [columns] = await select<Columns>(pool, 'SELECT list_id, segment_id, group_id, type, from_name, from_email, to_name, reply_to, subject, send_at FROM mw_campaign WHERE campaign_id = ?', [id]);
+  const [columns] = await select<Columns>(
+    pool,
+    'SELECT list_id, segment_id, group_id, type, from_name, from_email, to_name, reply_to, subject, send_at FROM mw_campaign WHERE campaign_id = ?',
+    [id],
+  );
   const [{ campaign_id: _, ...options } = {}] = await select<Columns>(pool, 'SELECT * FROM mw_campaign_option WHERE campaign_id = ?', [id]);
-  const [{ campaign_id: __, template_id: ___, ...template } = {}] = await select<Columns>(pool, 'SELECT * FROM mw_campaign_template WHERE campaign_id = ?', [id]);
-  const servers = await select<{ server_id: number }>(pool, 'SELECT server_id FROM mw_campaign_to_delivery_server WHERE campaign_id = ?', [id]);
+  const [{ campaign_id: __, template_id: ___, ...template } = {}] = await select<Columns>(
+    pool,
+    'SELECT * FROM mw_campaign_template WHERE campaign_id = ?',
+    [id],
+  );
+  const servers = await select<{ server_id: number }>(pool, 'SELECT server_id FROM mw_campaign_to_delivery_server WHERE campaign_id = ?', [
+    id,
+  ]);
   const at = storedDate(context, context.now());
-  const campaign = { ...columns, name: `${name.replace(/ #\d+$/, '')} #${Number(/ #(\d+)$/.exec(name)?.[1] ?? 0) + 1}`.slice(0, 255), status: switches.copy_status, date_added: at, last_updated: at };
+  const campaign = {
+    ...columns,
+    name: `${name.replace(/ #\d+$/, '')} #${Number(/ #(\d+)$/.exec(name)?.[1] ?? 0) + 1}`.slice(0, 255),
+    status: switches.copy_status,
+    date_added: at,
+    last_updated: at,
+  };
   const uid = await insertCampaign(context, { campaign, options, template, servers: servers.map(({ server_id }) => server_id) });
   return success({ campaign_uid: uid });
 }
@@ -131,9 +180,12 @@ async function pauseOrGoOn(context: Context, { campaign_uid, campaign_id: id, st
   // The status read a moment ago may be old: a worker moves between processing and sending all the time.
   const paused = await moveCampaign(pool, { id, from: ['pending-sending', 'processing', 'sending'], to: 'paused', at });
   if (paused) return statusAnswer('paused');
-  if (status === 'paused' && (await moveCampaign(pool, { id, from: ['paused'], to: switches.unpause_to, at }))) return statusAnswer(switches.unpause_to);
+  if (status === 'paused' && (await moveCampaign(pool, { id, from: ['paused'], to: switches.unpause_to, at })))
+    return statusAnswer(switches.unpause_to);
   const now = (await findCampaign(context, campaign_uid))?.status ?? status;
-  return switches.pause_elsewhere === 'unchanged' ? statusAnswer(now) : error(switches.refusal_code, 'The campaign does not allow pausing or unpausing it!');
+  return switches.pause_elsewhere === 'unchanged'
+    ? statusAnswer(now)
+    : error(switches.refusal_code, 'The campaign does not allow pausing or unpausing it!');
 }
 
 const statusAnswer = (status: CampaignStatus) => success({ campaign: { status } });

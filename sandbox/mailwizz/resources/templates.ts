@@ -36,7 +36,9 @@ async function listTemplates({ pool, switches }: Context, { query }: Call): Prom
 }
 
 async function readTemplate({ pool }: Context, call: Call): Promise<Answer> {
-  const [found] = await select<Template>(pool, 'SELECT name, content, screenshot FROM mw_customer_email_template WHERE template_uid = ?', [uidOf(call)]);
+  const [found] = await select<Template>(pool, 'SELECT name, content, screenshot FROM mw_customer_email_template WHERE template_uid = ?', [
+    uidOf(call),
+  ]);
   return found ? success({ data: { record: { name: found.name, content: found.content, screenshot: found.screenshot } } }) : notFound;
 }
 
@@ -47,7 +49,9 @@ async function createTemplate(context: Context, { form }: Call): Promise<Answer>
   if (read.columns.content === undefined) return error(switches.validation_code, { content: 'Content cannot be blank.' });
   const uid = newUid();
   const at = storedDate(context, context.now());
-  await change(pool, 'INSERT INTO mw_customer_email_template SET ?', [{ ...read.columns, template_uid: uid, customer_id: customer.customer_id, date_added: at, last_updated: at }]);
+  await change(pool, 'INSERT INTO mw_customer_email_template SET ?', [
+    { ...read.columns, template_uid: uid, customer_id: customer.customer_id, date_added: at, last_updated: at },
+  ]);
   return success({ template_uid: uid }, switches.create_code);
 }
 
@@ -57,7 +61,10 @@ async function updateTemplate(context: Context, call: Call): Promise<Answer> {
   if (!known) return notFound;
   const read = readTemplateForm(context, call.form);
   if ('problems' in read) return error(switches.validation_code, read.problems);
-  await change(pool, 'UPDATE mw_customer_email_template SET ? WHERE template_uid = ?', [{ ...read.columns, last_updated: storedDate(context, context.now()) }, uidOf(call)]);
+  await change(pool, 'UPDATE mw_customer_email_template SET ? WHERE template_uid = ?', [
+    { ...read.columns, last_updated: storedDate(context, context.now()) },
+    uidOf(call),
+  ]);
   return success();
 }
 
@@ -67,18 +74,24 @@ async function deleteTemplate({ pool }: Context, call: Call): Promise<Answer> {
 }
 
 /** The name is needed every time, on an update too. */
-function readTemplateForm({ switches }: Context, form: PhpMap): { problems: Record<string, string> } | { columns: { name: string; content?: string; inline_css?: string } } {
+function readTemplateForm(
+  { switches }: Context,
+  form: PhpMap,
+): { problems: Record<string, string> } | { columns: { name: string; content?: string; inline_css?: string } } {
   const given = mapAt(form, 'template');
   const name = textAt(given, 'name');
   if (name === undefined) return { problems: { name: 'Name cannot be blank.' } };
   if ([...name].length > 255) return { problems: { name: 'Name is too long (maximum is 255 characters).' } };
   const archive = textAt(given, 'archive');
   const encoded = textAt(given, 'content');
-  const content = archive === undefined ? encoded && Buffer.from(encoded, 'base64').toString('utf8') : readHtmlOfZip(Buffer.from(archive, 'base64'));
+  const content =
+    archive === undefined ? encoded && Buffer.from(encoded, 'base64').toString('utf8') : readHtmlOfZip(Buffer.from(archive, 'base64'));
   if (archive !== undefined && content === undefined) return { problems: { archive: 'The archive holds no template.' } };
   if (content !== undefined && switches.unsubscribe_tag_required && !content.includes('[UNSUBSCRIBE_URL]')) {
     return { problems: { content: 'The following template tags are required but were not found in the content: [UNSUBSCRIBE_URL]' } };
   }
   const inline = textAt(given, 'inline_css');
-  return { columns: { name, ...(content !== undefined && { content }), ...((inline === 'yes' || inline === 'no') && { inline_css: inline }) } };
+  return {
+    columns: { name, ...(content !== undefined && { content }), ...((inline === 'yes' || inline === 'no') && { inline_css: inline }) },
+  };
 }

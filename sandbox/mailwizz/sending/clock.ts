@@ -22,7 +22,10 @@ const clockBody = z.strictObject({
   /** Run the cron with every tick too. */
   cron: z.boolean().optional(),
 });
-const tickBody = z.strictObject({ max: z.int().min(0).max(10_000_000).default(1_000_000), now: z.iso.datetime({ offset: true }).optional() });
+const tickBody = z.strictObject({
+  max: z.int().min(0).max(10_000_000).default(1_000_000),
+  now: z.iso.datetime({ offset: true }).optional(),
+});
 
 export type Clock = { routes: ControlRoute[]; stop: () => Promise<void> };
 

@@ -27,21 +27,33 @@ export async function runCron(context: Context, { archive }: { archive: boolean 
   const { pool, switches } = context;
   const at = storedDate(context, context.now());
   return inTransaction(pool, async (connection) => {
-    const fresh = await select<{ log_id: number; subscriber_id: number; bounce_type: string }>(connection, "SELECT log_id, subscriber_id, bounce_type FROM mw_campaign_bounce_log WHERE processed = 'no' LIMIT ? FOR UPDATE", [most]);
+    const fresh = await select<{ log_id: number; subscriber_id: number; bounce_type: string }>(
+      connection,
+      "SELECT log_id, subscriber_id, bounce_type FROM mw_campaign_bounce_log WHERE processed = 'no' LIMIT ? FOR UPDATE",
+      [most],
+    );
     const hard = fresh.filter(({ bounce_type }) => bounce_type === 'hard').map(({ subscriber_id }) => subscriber_id);
     const suspects = fresh.filter(({ bounce_type }) => bounce_type === 'soft').map(({ subscriber_id }) => subscriber_id);
-    const soft = suspects.length === 0 ? [] : await select<{ subscriber_id: number }>(
-      connection,
-      "SELECT subscriber_id FROM mw_campaign_bounce_log WHERE bounce_type = 'soft' AND subscriber_id IN (?) GROUP BY subscriber_id HAVING COUNT(*) >= ?",
-      [suspects, switches.soft_bounce_limit],
-    );
-    if (fresh.length > 0) await change(connection, "UPDATE mw_campaign_bounce_log SET processed = 'yes' WHERE log_id IN (?)", [fresh.map(({ log_id }) => log_id)]);
+    const soft =
+      suspects.length === 0
+        ? []
+        : await select<{ subscriber_id: number }>(
+            connection,
+            "SELECT subscriber_id FROM mw_campaign_bounce_log WHERE bounce_type = 'soft' AND subscriber_id IN (?) GROUP BY subscriber_id HAVING COUNT(*) >= ?",
+            [suspects, switches.soft_bounce_limit],
+          );
+    if (fresh.length > 0)
+      await change(connection, "UPDATE mw_campaign_bounce_log SET processed = 'yes' WHERE log_id IN (?)", [
+        fresh.map(({ log_id }) => log_id),
+      ]);
     const complained = await select<{ subscriber_id: number }>(
       connection,
       "SELECT DISTINCT l.subscriber_id FROM mw_campaign_complain_log l JOIN mw_list_subscriber s USING (subscriber_id) WHERE s.status <> 'blacklisted'",
     );
     const reasons: [number[], string][] = [
-      [hard, 'Hard bounce'], [soft.map(({ subscriber_id }) => subscriber_id), 'Soft bounces'], [complained.map(({ subscriber_id }) => subscriber_id), 'Abuse complaint'],
+      [hard, 'Hard bounce'],
+      [soft.map(({ subscriber_id }) => subscriber_id), 'Soft bounces'],
+      [complained.map(({ subscriber_id }) => subscriber_id), 'Abuse complaint'],
     ];
     for (const [ids, reason] of reasons.filter(([ids]) => ids.length > 0)) {
       await change(
@@ -68,7 +80,10 @@ export async function runCron(context: Context, { archive }: { archive: boolean 
 
 async function archiveLogs(connection: Db): Promise<number> {
   const done = "campaign_id IN (SELECT campaign_id FROM mw_campaign WHERE status = 'sent' AND delivery_logs_archived = 'no')";
-  const { found } = await change(connection, `INSERT INTO mw_campaign_delivery_log_archive SELECT * FROM mw_campaign_delivery_log WHERE ${done}`);
+  const { found } = await change(
+    connection,
+    `INSERT INTO mw_campaign_delivery_log_archive SELECT * FROM mw_campaign_delivery_log WHERE ${done}`,
+  );
   await change(connection, `DELETE FROM mw_campaign_delivery_log WHERE ${done}`);
   await change(connection, "UPDATE mw_campaign SET delivery_logs_archived = 'yes' WHERE status = 'sent'");
   return found;

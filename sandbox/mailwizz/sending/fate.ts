@@ -2,19 +2,43 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 /** What a delivery log may say besides `success`; `blacklisted` is not drawn, it comes from the blacklists. */
-export const failureStatuses = ['error', 'fatal-error', 'temporary-error', 'suppressed', 'giveup', 'blocked', 'ds-dp-reject', 'hdl-by-sg-cmp'] as const;
+export const failureStatuses = [
+  'error',
+  'fatal-error',
+  'temporary-error',
+  'suppressed',
+  'giveup',
+  'blocked',
+  'ds-dp-reject',
+  'hdl-by-sg-cmp',
+] as const;
 export type DeliveryStatus = (typeof failureStatuses)[number] | 'success' | 'blacklisted';
 
 const share = z.number().min(0).max(1).default(0);
 const reactionShares = {
-  opens: share, repeat_opens: share, clicks: share, repeat_clicks: share, hard_bounces: share, soft_bounces: share, internal_bounces: share, complaints: share, unsubscribes: share,
+  opens: share,
+  repeat_opens: share,
+  clicks: share,
+  repeat_clicks: share,
+  hard_bounces: share,
+  soft_bounces: share,
+  internal_bounces: share,
+  complaints: share,
+  unsubscribes: share,
 };
 
 /** Shares of the delivered mails (repeats: of the opens and clicks; delivery: of all mails). What is not named is 0: every mail arrives, and nobody stirs. */
 export const ratesBody = z.strictObject({
-  seed: z.union([z.string().max(50), z.int()]).default('1').transform(String),
+  seed: z
+    .union([z.string().max(50), z.int()])
+    .default('1')
+    .transform(String),
   /** Reactions come within so many seconds after the mail; 0: in the same tick. */
-  spread_seconds: z.int().min(0).max(30 * 86_400).default(0),
+  spread_seconds: z
+    .int()
+    .min(0)
+    .max(30 * 86_400)
+    .default(0),
   delivery: z.partialRecord(z.enum(failureStatuses), share).default({}),
   ...reactionShares,
 });
@@ -24,7 +48,12 @@ export type Reaction = { kind: ReactionKind; afterSeconds: number; urlIndex?: nu
 
 /** Why mails come back: the text MailWizz stores, and what PowerMTA's accounting says of the same bounce. */
 export const bounceReasons = [
-  { type: 'hard', message: '5.1.1 : Recipient address rejected: User unknown in virtual mailbox table', status: '5.1.1', category: 'bad-mailbox' },
+  {
+    type: 'hard',
+    message: '5.1.1 : Recipient address rejected: User unknown in virtual mailbox table',
+    status: '5.1.1',
+    category: 'bad-mailbox',
+  },
   { type: 'hard', message: '5.2.1 : The email account that you tried to reach is disabled', status: '5.2.1', category: 'inactive-mailbox' },
   { type: 'hard', message: '5.1.2 : Host or domain name not found', status: '5.1.2', category: 'bad-domain' },
   { type: 'soft', message: '4.2.2 : Mailbox full', status: '4.2.2', category: 'quota-issues' },
@@ -60,17 +89,29 @@ export function decideDelivery(rates: Rates, campaignName: string, email: string
   return 'success';
 }
 
-export function expectsReactions({ opens, clicks, hard_bounces, soft_bounces, internal_bounces, complaints, unsubscribes }: Rates): boolean {
+export function expectsReactions({
+  opens,
+  clicks,
+  hard_bounces,
+  soft_bounces,
+  internal_bounces,
+  complaints,
+  unsubscribes,
+}: Rates): boolean {
   return [opens, clicks, hard_bounces, soft_bounces, internal_bounces, complaints, unsubscribes].some((rate) => rate > 0);
 }
 
 /** What follows a delivered mail. A mail that bounced is not read; one draw decides over open and click, so that whoever clicks has also opened. */
 export function decideReactions(rates: Rates, campaignName: string, email: string, urls: number): Reaction[] {
   const number = draw(rates.seed, 'reactions', campaignName, email.toLowerCase());
-  const from = { ip: `${pick(['192.0.2', '198.51.100', '203.0.113'], number(0)) ?? '192.0.2'}.${1 + Math.floor(number(1) * 254)}`, agent: pick(agents, number(2)) ?? '' };
+  const from = {
+    ip: `${pick(['192.0.2', '198.51.100', '203.0.113'], number(0)) ?? '192.0.2'}.${1 + Math.floor(number(1) * 254)}`,
+    agent: pick(agents, number(2)) ?? '',
+  };
   const after = (index: number) => Math.floor(number(index) * rates.spread_seconds);
   const bounce = bounceOf(rates, number(3));
-  if (bounce) return [{ kind: `${bounce}-bounce`, afterSeconds: after(4), detail: pick(reasonsOf(bounce), number(5))?.message ?? '', ...from }];
+  if (bounce)
+    return [{ kind: `${bounce}-bounce`, afterSeconds: after(4), detail: pick(reasonsOf(bounce), number(5))?.message ?? '', ...from }];
 
   const reactions: Reaction[] = [];
   const openAfter = after(7);

@@ -5,7 +5,16 @@ import type { ReactionKind } from './fate';
 import { change, type Db, inTransaction, select } from '../sql';
 import { queueWebhooks } from './webhooks';
 
-export type PlannedReaction = { campaignId: number; subscriberId: number; kind: ReactionKind; urlId?: number; detail?: string; ip?: string; agent?: string; at: Date };
+export type PlannedReaction = {
+  campaignId: number;
+  subscriberId: number;
+  kind: ReactionKind;
+  urlId?: number;
+  detail?: string;
+  ip?: string;
+  agent?: string;
+  at: Date;
+};
 
 /** As many as one transaction settles. */
 const pageSize = 5_000;
@@ -20,10 +29,26 @@ const onceOnly: [ReactionKind[], string][] = [
 
 /** What each kind leaves in MailWizz's tables; the date comes last. */
 const traces: { kinds: ReactionKind[]; into: string; columns: string }[] = [
-  { kinds: ['open'], into: 'mw_campaign_track_open (campaign_id, subscriber_id, ip_address, user_agent, date_added)', columns: 'campaign_id, subscriber_id, ip_address, user_agent' },
-  { kinds: ['click'], into: 'mw_campaign_track_url (url_id, subscriber_id, ip_address, user_agent, date_added)', columns: 'url_id, subscriber_id, ip_address, user_agent' },
-  { kinds: bounceKinds, into: 'mw_campaign_bounce_log (campaign_id, subscriber_id, message, bounce_type, date_added)', columns: "campaign_id, subscriber_id, detail, SUBSTRING_INDEX(kind, '-', 1)" },
-  { kinds: ['complaint'], into: 'mw_campaign_complain_log (campaign_id, subscriber_id, message, date_added)', columns: 'campaign_id, subscriber_id, detail' },
+  {
+    kinds: ['open'],
+    into: 'mw_campaign_track_open (campaign_id, subscriber_id, ip_address, user_agent, date_added)',
+    columns: 'campaign_id, subscriber_id, ip_address, user_agent',
+  },
+  {
+    kinds: ['click'],
+    into: 'mw_campaign_track_url (url_id, subscriber_id, ip_address, user_agent, date_added)',
+    columns: 'url_id, subscriber_id, ip_address, user_agent',
+  },
+  {
+    kinds: bounceKinds,
+    into: 'mw_campaign_bounce_log (campaign_id, subscriber_id, message, bounce_type, date_added)',
+    columns: "campaign_id, subscriber_id, detail, SUBSTRING_INDEX(kind, '-', 1)",
+  },
+  {
+    kinds: ['complaint'],
+    into: 'mw_campaign_complain_log (campaign_id, subscriber_id, message, date_added)',
+    columns: 'campaign_id, subscriber_id, detail',
+  },
   {
     kinds: ['unsubscribe'],
     into: 'mw_campaign_track_unsubscribe (campaign_id, subscriber_id, ip_address, user_agent, reason, date_added)',
@@ -39,9 +64,20 @@ type Due = { id: number; kind: ReactionKind };
 export async function planReactions(db: Db, reactions: PlannedReaction[]): Promise<number[]> {
   if (reactions.length === 0) return [];
   const rows = reactions.map(({ campaignId, subscriberId, kind, urlId, detail, ip, agent, at }) => [
-    campaignId, subscriberId, kind, urlId ?? null, detail?.slice(0, 255) ?? null, ip ?? '127.0.0.1', agent?.slice(0, 255) ?? '', sqlDate(at),
+    campaignId,
+    subscriberId,
+    kind,
+    urlId ?? null,
+    detail?.slice(0, 255) ?? null,
+    ip ?? '127.0.0.1',
+    agent?.slice(0, 255) ?? '',
+    sqlDate(at),
   ]);
-  const { insertId } = await change(db, 'INSERT INTO sandbox_reaction (campaign_id, subscriber_id, kind, url_id, detail, ip_address, user_agent, due_at) VALUES ?', [rows]);
+  const { insertId } = await change(
+    db,
+    'INSERT INTO sandbox_reaction (campaign_id, subscriber_id, kind, url_id, detail, ip_address, user_agent, due_at) VALUES ?',
+    [rows],
+  );
   return rows.map((_, index) => insertId + index);
 }
 
@@ -85,7 +121,12 @@ async function settle({ switches }: Context, connection: PoolConnection, due: Du
   const at = `DATE_ADD(due_at, INTERVAL ${switches.database_offset_minutes} MINUTE)`;
   for (const { kinds, into, columns } of traces) {
     const ids = idsOf(kinds);
-    if (ids.length > 0) await change(connection, `INSERT INTO ${into} SELECT ${columns}, ${at} FROM sandbox_reaction WHERE reaction_id IN (?) ORDER BY reaction_id`, [ids]);
+    if (ids.length > 0)
+      await change(
+        connection,
+        `INSERT INTO ${into} SELECT ${columns}, ${at} FROM sandbox_reaction WHERE reaction_id IN (?) ORDER BY reaction_id`,
+        [ids],
+      );
   }
   const left = idsOf(['unsubscribe']);
   if (left.length > 0) {
@@ -105,7 +146,11 @@ async function findRepeats(connection: PoolConnection, due: Due[]): Promise<Set<
   for (const [kinds, table] of onceOnly) {
     const ids = due.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id);
     if (ids.length === 0) continue;
-    const found = await select<{ id: number }>(connection, `SELECT r.reaction_id id FROM sandbox_reaction r STRAIGHT_JOIN ${table} l ON l.campaign_id = r.campaign_id AND l.subscriber_id = r.subscriber_id WHERE r.reaction_id IN (?)`, [ids]);
+    const found = await select<{ id: number }>(
+      connection,
+      `SELECT r.reaction_id id FROM sandbox_reaction r STRAIGHT_JOIN ${table} l ON l.campaign_id = r.campaign_id AND l.subscriber_id = r.subscriber_id WHERE r.reaction_id IN (?)`,
+      [ids],
+    );
     for (const { id } of found) repeats.add(id);
   }
   return repeats;

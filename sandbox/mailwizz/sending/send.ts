@@ -33,11 +33,19 @@ export async function sendDue(context: Context, { rates, now, max }: { rates: Ra
 
 /** `processing` is due too: ticks come one after the other, so it is what a killed worker left behind. */
 function findDue(context: Context, now: Date): Promise<Campaign[]> {
-  const waiting = context.switches.sending_heeds_send_at ? "c.status IN ('pending-sending', 'sending', 'processing') AND c.send_at <= ?" : "(c.status = 'pending-sending' AND c.send_at <= ? OR c.status IN ('sending', 'processing'))";
-  return findCampaigns(context.pool, `c.type = 'regular' AND ${waiting} ORDER BY c.send_at, c.campaign_id LIMIT ${maxCampaigns}`, [storedDate(context, now)]);
+  const waiting = context.switches.sending_heeds_send_at
+    ? "c.status IN ('pending-sending', 'sending', 'processing') AND c.send_at <= ?"
+    : "(c.status = 'pending-sending' AND c.send_at <= ? OR c.status IN ('sending', 'processing'))";
+  return findCampaigns(context.pool, `c.type = 'regular' AND ${waiting} ORDER BY c.send_at, c.campaign_id LIMIT ${maxCampaigns}`, [
+    storedDate(context, now),
+  ]);
 }
 
-async function sendBatch(context: Context, campaign: Campaign, { rates, now, max }: { rates: Rates; now: Date; max: number }): Promise<SendingReport> {
+async function sendBatch(
+  context: Context,
+  campaign: Campaign,
+  { rates, now, max }: { rates: Rates; now: Date; max: number },
+): Promise<SendingReport> {
   const { pool } = context;
   const id = campaign.campaign_id;
   const at = storedDate(context, now);
@@ -58,7 +66,8 @@ async function sendBatch(context: Context, campaign: Campaign, { rates, now, max
   return { ...report, status: await statusOf(context, id) };
 }
 
-const isBlack = 'EXISTS (SELECT 1 FROM mw_email_blacklist b WHERE b.email = s.email) OR EXISTS (SELECT 1 FROM mw_customer_email_blacklist b WHERE b.email = s.email)';
+const isBlack =
+  'EXISTS (SELECT 1 FROM mw_email_blacklist b WHERE b.email = s.email) OR EXISTS (SELECT 1 FROM mw_customer_email_blacklist b WHERE b.email = s.email)';
 const notSentTo = 'LEFT JOIN mw_campaign_delivery_log d ON d.campaign_id = ? AND d.subscriber_id = s.subscriber_id';
 
 /** Asked once a batch: a segment costs the same for one subscriber as for all. */
@@ -77,15 +86,24 @@ async function findWaiting(context: Context, campaign: Campaign, limit: number):
 function sendChunk({ context, campaign, urlIds, rates, now }: Batch, ids: number[]) {
   const id = campaign.campaign_id;
   return inTransaction(context.pool, async (connection) => {
-    const [row] = await select<{ status: CampaignStatus }>(connection, 'SELECT status FROM mw_campaign WHERE campaign_id = ? FOR UPDATE', [id]);
+    const [row] = await select<{ status: CampaignStatus }>(connection, 'SELECT status FROM mw_campaign WHERE campaign_id = ? FOR UPDATE', [
+      id,
+    ]);
     if (row?.status !== 'processing') return undefined;
     const recipients = await findRecipients(connection, id, ids);
-    const decided = recipients.map((recipient) => ({ recipient, status: recipient.black === 1 ? 'blacklisted' : decideDelivery(rates, campaign.name, recipient.email) }) as const);
+    const decided = recipients.map(
+      (recipient) =>
+        ({ recipient, status: recipient.black === 1 ? 'blacklisted' : decideDelivery(rates, campaign.name, recipient.email) }) as const,
+    );
     const logged = context.switches.log_blacklisted ? decided : decided.filter(({ status }) => status !== 'blacklisted');
     if (logged.length > 0) await insertLogs(context, connection, campaign, logged, now);
 
     const delivered = decided.filter(({ status }) => status === 'success').map(({ recipient }) => recipient);
-    if (expectsReactions(rates)) await planReactions(connection, delivered.flatMap((recipient) => reactionsOf({ campaign, recipient, urlIds, rates, now })));
+    if (expectsReactions(rates))
+      await planReactions(
+        connection,
+        delivered.flatMap((recipient) => reactionsOf({ campaign, recipient, urlIds, rates, now })),
+      );
     return { sent: delivered.length, failed: logged.length - delivered.length };
   });
 }
@@ -99,32 +117,71 @@ const findRecipients = (db: Db, id: number, ids: number[]) =>
     [id, ids],
   );
 
-async function insertLogs(context: Context, db: Db, campaign: Campaign, logged: readonly { recipient: Recipient; status: DeliveryStatus }[], now: Date): Promise<void> {
+async function insertLogs(
+  context: Context,
+  db: Db,
+  campaign: Campaign,
+  logged: readonly { recipient: Recipient; status: DeliveryStatus }[],
+  now: Date,
+): Promise<void> {
   const at = storedDate(context, now);
   const rows = logged.map(({ recipient, status }) => {
     const sent = status === 'success';
-    return [campaign.campaign_id, recipient.subscriber_id, 1, sent ? 'OK' : messageOf(status), 'yes', messageId(context, campaign, recipient), sent ? 'yes' : 'no', status, at];
+    return [
+      campaign.campaign_id,
+      recipient.subscriber_id,
+      1,
+      sent ? 'OK' : messageOf(status),
+      'yes',
+      messageId(context, campaign, recipient),
+      sent ? 'yes' : 'no',
+      status,
+      at,
+    ];
   });
-  const { insertId } = await change(db, 'INSERT INTO mw_campaign_delivery_log (campaign_id, subscriber_id, server_id, message, processed, email_message_id, delivery_confirmed, status, date_added) VALUES ?', [rows]);
+  const { insertId } = await change(
+    db,
+    'INSERT INTO mw_campaign_delivery_log (campaign_id, subscriber_id, server_id, message, processed, email_message_id, delivery_confirmed, status, date_added) VALUES ?',
+    [rows],
+  );
   await queueWebhooks(db, sentEvents(context, `log_id BETWEEN ${insertId} AND ${insertId + rows.length - 1}`), []);
 }
 
-const messageOf = (status: DeliveryStatus) => (status === 'blacklisted' ? 'This email is blacklisted. Sending is denied!' : `${status}: the server did not take the message`);
+const messageOf = (status: DeliveryStatus) =>
+  status === 'blacklisted' ? 'This email is blacklisted. Sending is denied!' : `${status}: the server did not take the message`;
 
 const messageId = ({ instanceId }: Context, campaign: Campaign, { subscriber_uid }: Recipient) =>
   `${createHash('sha1').update(`${campaign.campaign_uid}/${subscriber_uid}`).digest('hex')}@${instanceId}.sandbox.test`;
 
-function reactionsOf({ campaign, recipient, urlIds, rates, now }: Pick<Batch, 'campaign' | 'urlIds' | 'rates' | 'now'> & { recipient: Recipient }): PlannedReaction[] {
+function reactionsOf({
+  campaign,
+  recipient,
+  urlIds,
+  rates,
+  now,
+}: Pick<Batch, 'campaign' | 'urlIds' | 'rates' | 'now'> & { recipient: Recipient }): PlannedReaction[] {
   return decideReactions(rates, campaign.name, recipient.email, urlIds.length).map(({ afterSeconds, urlIndex, ...reaction }) => {
     const urlId = urlIndex === undefined ? undefined : urlIds[urlIndex];
-    return { ...reaction, campaignId: campaign.campaign_id, subscriberId: recipient.subscriber_id, at: new Date(now.getTime() + afterSeconds * 1_000), ...(urlId !== undefined && { urlId }) };
+    return {
+      ...reaction,
+      campaignId: campaign.campaign_id,
+      subscriberId: recipient.subscriber_id,
+      at: new Date(now.getTime() + afterSeconds * 1_000),
+      ...(urlId !== undefined && { urlId }),
+    };
   });
 }
 
 /** The links of the content, once each, in their order. A campaign whose option `url_tracking` is off has none: nobody learns of its clicks. */
-async function prepareUrls({ pool }: Context, { campaign_id: id, campaign_uid: uid, content, url_tracking }: Campaign, at: string): Promise<number[]> {
+async function prepareUrls(
+  { pool }: Context,
+  { campaign_id: id, campaign_uid: uid, content, url_tracking }: Campaign,
+  at: string,
+): Promise<number[]> {
   if (url_tracking === 'no') return [];
-  const links = [...new Set([...content.matchAll(/href\s*=\s*["'](https?:\/\/[^"']+)["']/gi)].map(([, link]) => (link ?? '').replaceAll('&amp;', '&')))];
+  const links = [
+    ...new Set([...content.matchAll(/href\s*=\s*["'](https?:\/\/[^"']+)["']/gi)].map(([, link]) => (link ?? '').replaceAll('&amp;', '&'))),
+  ];
   if (links.length === 0) return [];
   const rows = links.map((link) => [id, createHash('sha1').update(`${uid}/${link}`).digest('hex'), link, at]);
   await change(pool, 'INSERT IGNORE INTO mw_campaign_url (campaign_id, hash, destination, date_added) VALUES ?', [rows]);

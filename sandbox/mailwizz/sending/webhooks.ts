@@ -24,7 +24,11 @@ const webhookBody = z.strictObject({
   headers: z.record(z.string().max(200), z.string().max(2_000)).default({}),
   copies: z.tuple([z.int().min(1).max(maxCopies), z.int().min(1).max(maxCopies)]).default([1, 1]),
   shuffle: z.boolean().default(false),
-  delay_seconds: z.int().min(0).max(30 * 86_400).default(0),
+  delay_seconds: z
+    .int()
+    .min(0)
+    .max(30 * 86_400)
+    .default(0),
   seed: z.union([z.string().max(50), z.int()]).default('1'),
   /** Queue what has happened already, too. */
   past: z.boolean().default(false),
@@ -45,10 +49,19 @@ async function addWebhook(context: Context, body: unknown): Promise<Answer> {
   const campaign = campaign_uid === undefined ? undefined : await findCampaign(context, campaign_uid);
   if (campaign_uid !== undefined && !campaign) return { code: 404, body: { error: 'no such campaign' } };
   const events = parsed.data.events ?? (style === 'native' ? ['open', 'click'] : eventNames);
-  if (style === 'native' && events.some((event) => event !== 'open' && event !== 'click')) return { code: 422, body: { error: 'MailWizz itself tells of open and click only' } };
+  if (style === 'native' && events.some((event) => event !== 'open' && event !== 'click'))
+    return { code: 422, body: { error: 'MailWizz itself tells of open and click only' } };
   const row = {
-    campaign_id: campaign?.campaign_id ?? null, style, url, events: events.join(','), headers: JSON.stringify(headers), copies_min: Math.min(...copies), copies_max: Math.max(...copies),
-    shuffle: shuffle ? 'yes' : 'no', delay_seconds, seed: String(seed),
+    campaign_id: campaign?.campaign_id ?? null,
+    style,
+    url,
+    events: events.join(','),
+    headers: JSON.stringify(headers),
+    copies_min: Math.min(...copies),
+    copies_max: Math.max(...copies),
+    shuffle: shuffle ? 'yes' : 'no',
+    delay_seconds,
+    seed: String(seed),
   };
   const { insertId } = await change(pool, 'INSERT INTO sandbox_webhook SET ?', [row]);
   const queued = past ? await queuePast(context, insertId) : 0;
@@ -56,7 +69,15 @@ async function addWebhook(context: Context, body: unknown): Promise<Answer> {
 }
 
 async function listWebhooks({ pool }: Context): Promise<Answer> {
-  return { code: 200, body: { webhooks: await select(pool, 'SELECT w.*, c.campaign_uid FROM sandbox_webhook w LEFT JOIN mw_campaign c USING (campaign_id) ORDER BY webhook_id') } };
+  return {
+    code: 200,
+    body: {
+      webhooks: await select(
+        pool,
+        'SELECT w.*, c.campaign_uid FROM sandbox_webhook w LEFT JOIN mw_campaign c USING (campaign_id) ORDER BY webhook_id',
+      ),
+    },
+  };
 }
 
 async function removeWebhooks({ pool }: Context): Promise<Answer> {
@@ -66,7 +87,10 @@ async function removeWebhooks({ pool }: Context): Promise<Answer> {
 
 async function readQueue({ pool }: Context, _: unknown, query: URLSearchParams): Promise<Answer> {
   const limit = Math.min(10_000, Number(query.get('limit') ?? 100) || 100);
-  const statuses = await select<{ status: string; count: number }>(pool, 'SELECT status, COUNT(*) count FROM sandbox_webhook_queue GROUP BY status');
+  const statuses = await select<{ status: string; count: number }>(
+    pool,
+    'SELECT status, COUNT(*) count FROM sandbox_webhook_queue GROUP BY status',
+  );
   const queue = await select(
     pool,
     `SELECT q.queue_id, q.webhook_id, c.campaign_uid, s.email, q.kind, q.status, q.attempts, ${dateText('q.happened_at')} happened_at, ${dateText('q.next_at')} next_at, q.last_answer
@@ -77,7 +101,8 @@ async function readQueue({ pool }: Context, _: unknown, query: URLSearchParams):
 }
 
 /** In [0, 1), the same for the same seed, address and event. */
-const drawn = (word: string) => `CONV(LEFT(MD5(CONCAT_WS('/', w.seed, '${word}', c.name, s.email, e.kind, n.copy)), 8), 16, 10) / 4294967296`;
+const drawn = (word: string) =>
+  `CONV(LEFT(MD5(CONCAT_WS('/', w.seed, '${word}', c.name, s.email, e.kind, n.copy)), 8), 16, 10) / 4294967296`;
 
 /** `events` is a SELECT of campaign_id, subscriber_id, kind, event, url, detail, ip_address, user_agent, happened_at (UTC). Belongs into the transaction that stores those events. */
 export async function queueWebhooks(db: Db, events: string, values: unknown[], webhookId?: number): Promise<number> {
@@ -109,7 +134,8 @@ export const sentEvents = (context: Context, where: string) => {
 
 async function queuePast(context: Context, webhookId: number): Promise<number> {
   const at = utcOf(context);
-  const visit = (table: string, kind: string) => `SELECT campaign_id, subscriber_id, '${kind}', '${kind}', NULL, NULL, ip_address, user_agent, ${at} FROM ${table}`;
+  const visit = (table: string, kind: string) =>
+    `SELECT campaign_id, subscriber_id, '${kind}', '${kind}', NULL, NULL, ip_address, user_agent, ${at} FROM ${table}`;
   const past = [
     sentEvents(context, '1 = 1'),
     visit('mw_campaign_track_open', 'open'),
@@ -149,7 +175,13 @@ async function postAll(context: Context, due: QueuedWebhook[], now: Date, connec
   const post = async () => {
     for (let item = rendered[next++]; item !== undefined; item = rendered[next++]) {
       const { id, url, headers, body } = item;
-      const answer = await request(url, { method: 'POST', headers, body, dispatcher: connections, signal: AbortSignal.timeout(switches.webhook_timeout_ms) })
+      const answer = await request(url, {
+        method: 'POST',
+        headers,
+        body,
+        dispatcher: connections,
+        signal: AbortSignal.timeout(switches.webhook_timeout_ms),
+      })
         .then(async ({ statusCode, body: answered }) => {
           await answered.dump({ limit: 64 << 10 });
           return String(statusCode);
@@ -160,12 +192,19 @@ async function postAll(context: Context, due: QueuedWebhook[], now: Date, connec
     }
   };
   await Promise.all(Array.from({ length: sideBySide }, post));
-  if (delivered.length > 0) await change(pool, "UPDATE sandbox_webhook_queue SET status = 'delivered', attempts = attempts + 1, last_answer = '2xx' WHERE queue_id IN (?)", [delivered]);
+  if (delivered.length > 0)
+    await change(
+      pool,
+      "UPDATE sandbox_webhook_queue SET status = 'delivered', attempts = attempts + 1, last_answer = '2xx' WHERE queue_id IN (?)",
+      [delivered],
+    );
   const again = sqlDate(new Date(now.getTime() + switches.webhook_retry_seconds * 1_000));
   for (const { id, answer } of failed) {
-    await change(pool, "UPDATE sandbox_webhook_queue SET attempts = attempts + 1, status = IF(attempts > ?, 'given-up', 'waiting'), next_at = ?, last_answer = ? WHERE queue_id = ?", [
-      switches.webhook_retries, again, answer, id,
-    ]);
+    await change(
+      pool,
+      "UPDATE sandbox_webhook_queue SET attempts = attempts + 1, status = IF(attempts > ?, 'given-up', 'waiting'), next_at = ?, last_answer = ? WHERE queue_id = ?",
+      [switches.webhook_retries, again, answer, id],
+    );
   }
   return { delivered, failed };
 }

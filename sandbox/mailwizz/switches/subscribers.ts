@@ -10,7 +10,7 @@ export const subscriberSwitches = {
   bulk_existing: z.enum(['error', 'update']).default('error').describe('an address that exists, in a bulk call: error entry, or its fields are updated'),
   bulk_order: z.enum(['request', 'reversed', 'shuffled']).default('request').describe('order of the records of a bulk answer'),
   silent_reuse: flag(false).describe('create for an unsubscribed or moved subscriber takes the old row instead of 409'),
-  mutex: flag(true).describe('one create at a time per list; off: concurrent creates of one address store it several times'),
+  mutex: flag(true).describe('one create at a time per address; off: concurrent creates of one address store it several times'),
   exists_code: code(409, 400, 422).describe('code when the address is in the list already'),
   blacklisted_code: code(409, 400, 422).describe('code when the address is blacklisted'),
   texts: z.enum(['en', 'tr', 'de']).default('en').describe('language of "already exists" and "blacklisted"'),

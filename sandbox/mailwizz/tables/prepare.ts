@@ -24,6 +24,7 @@ export async function prepareDatabase(root: Connection, { instanceId, database, 
   await root.query(`CREATE DATABASE IF NOT EXISTS ${database} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`);
   await root.query(`USE ${database}`);
   await root.query("SET time_zone = '+00:00'");
+  await root.query('SET GLOBAL local_infile = 1');
   for (const table of tables) await root.query(`${table} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`);
   for (const addition of additions) await root.query(addition);
   await root.query(`CREATE USER IF NOT EXISTS '${user}'@'%' IDENTIFIED BY '${password}'`);

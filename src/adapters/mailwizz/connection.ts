@@ -1,6 +1,8 @@
-import { connect, Socket } from 'node:net';
-import mysql, { type Connection, type Pool, type QueryOptions, type RowDataPacket } from 'mysql2/promise';
+import { connect, isIP, Socket } from 'node:net';
+import mysql, { type Connection, type Pool, type PoolConnection, type RowDataPacket, type SslOptions } from 'mysql2/promise';
+import { EngineError } from '../../domain/errors';
 import { createGuard, toBareHost } from './guard';
+import { codeOf } from './reasons';
 import type { MysqlSettings } from './types';
 
 /** Runs one statement with a time limit; values go in as parameters. */
@@ -21,25 +23,14 @@ const session = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTIO
 export function createConnections({ host, port, database, user, password, tls }: MysqlSettings, allowPrivate: boolean) {
   const guard = createGuard({ allowPrivate, timeoutMs: connectMs });
   const ready = new WeakSet<Connection>();
-  const pool: Pool = mysql.createPool({
-    ...{ host, port, database, user, password },
-    ...{
-      connectionLimit: connectionsAtOnce,
-      queueLimit: 100,
-      connectTimeout: connectMs,
-      charset: 'utf8mb4_general_ci',
-      multipleStatements: false,
-      stringifyObjects: true,
-    },
-    ...(tls && { ssl: { rejectUnauthorized: true, verifyIdentity: true } }),
-    stream: dial,
-  });
+  // Encrypted wherever the server can; proven only when asked for, since most MySQL servers prove themselves to nobody.
+  let pool = open({ rejectUnauthorized: tls ?? false, verifyIdentity: tls ?? false });
 
   return { lend, close: () => pool.end() };
 
   /** Give it back with `release`, or with `destroy` after any failure: the server then rolls back whatever it still held. */
   async function lend(): Promise<Lent> {
-    const connection = await pool.getConnection();
+    const connection = await take();
     const ask = toAsk(connection);
     try {
       if (!ready.has(connection.connection)) await ask(session);
@@ -51,8 +42,40 @@ export function createConnections({ host, port, database, user, password, tls }:
     return { ask, release: () => connection.release(), destroy: () => connection.destroy() };
   }
 
+  async function take(): Promise<PoolConnection> {
+    const used = pool;
+    try {
+      return await used.getConnection();
+    } catch (error) {
+      if (tls || codeOf(error) !== 'handshake_no_ssl_support') throw error;
+      if (pool === used) {
+        pool = open(undefined);
+        void used.end().catch(() => undefined);
+      }
+      return pool.getConnection();
+    }
+  }
+
+  function open(ssl: SslOptions | undefined): Pool {
+    return mysql.createPool({
+      ...{ host, port, database, user, password },
+      ...{
+        connectionLimit: connectionsAtOnce,
+        queueLimit: 100,
+        connectTimeout: connectMs,
+        charset: 'utf8mb4_general_ci',
+        multipleStatements: false,
+        stringifyObjects: true,
+      },
+      ...(ssl && { ssl }),
+      stream: dial,
+    });
+  }
+
   function dial(): Socket {
-    const refusal = guard.check(host);
+    // The driver does not compare an address with the certificate.
+    const unprovable = tls && isIP(toBareHost(host)) !== 0 ? new EngineError('invalid', 'tls_needs_a_host_name') : undefined;
+    const refusal = guard.check(host) ?? unprovable;
     if (refusal) return new Socket().destroy(refusal);
     const socket = connect({
       host: toBareHost(host),
@@ -66,11 +89,19 @@ export function createConnections({ host, port, database, user, password, tls }:
   }
 }
 
-type Asked = { query: (options: QueryOptions) => Promise<[unknown, unknown]> };
+/** With a time limit of our own: that of the driver keeps its timer when the connection dies. Who meets the limit destroys the connection. */
 const toAsk =
-  (asked: Asked): Ask =>
+  (connection: PoolConnection): Ask =>
   async (sql, values = []) => {
-    const [rows] = await asked.query({ sql, values, timeout: statementMs });
-    return isRows(rows) ? rows : [];
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<never>((_, refuse) => {
+      timer = setTimeout(() => refuse(new EngineError('unavailable', 'statement_too_slow')), statementMs);
+    });
+    try {
+      const [rows] = await Promise.race([connection.query<RowDataPacket[]>({ sql, values }), over]);
+      // Writing answers with a header instead of rows.
+      return Array.isArray(rows) ? rows : [];
+    } finally {
+      clearTimeout(timer);
+    }
   };
-const isRows = (rows: unknown): rows is RowDataPacket[] => Array.isArray(rows);

@@ -82,7 +82,9 @@ export function createDoor(now: () => number, noteRest: (untilMs: number) => voi
   }
 
   // Calls that were inside when it shut say nothing about now: only a probe does.
-  const probing = () => shut !== undefined && shut.probeAt <= now();
+  function probing(): boolean {
+    return shut !== undefined && shut.probeAt <= now();
+  }
 
   function noteGood(): void {
     remember(true);

@@ -47,12 +47,12 @@ const valuesOf = (contact: OutgoingContact): Record<OurTag, string | null> => ({
 /** Our facts under the tags that the list has, EMAIL first. Blanks are left out: an empty value would overwrite. */
 export function toFields(contact: OutgoingContact, known: ReadonlySet<string>): Map<string, string> {
   const values = valuesOf(contact);
-  return new Map(
-    ourTags.flatMap((tag): [string, string][] => {
-      const value = values[tag];
-      return value !== null && value !== '' && (tag === 'EMAIL' || known.has(tag)) ? [[tag, value]] : [];
-    }),
-  );
+  const fields = new Map<string, string>();
+  for (const tag of ourTags) {
+    const value = values[tag];
+    if (value !== null && value !== '' && (tag === 'EMAIL' || known.has(tag))) fields.set(tag, value);
+  }
+  return fields;
 }
 
 /** Why MailWizz could not hold these values whole: they are refused by us, never cut by it. */

@@ -9,7 +9,7 @@ export type MysqlSettings = {
   user: string;
   password: string;
   tablePrefix: string;
-  /** Verified TLS; off unless asked for, as many installations sit behind a private network. */
+  /** Demands TLS with a certificate that proves the host. Without it the connection is encrypted where the server can, and not proven. */
   tls?: boolean;
 };
 

@@ -6,7 +6,8 @@ export type Valued = { subscriberId: number; values: ReadonlyMap<string, string>
 
 /** Small enough for the packet of an old server (4 MB), even with long values. */
 const bytesPerStatement = 1 << 20;
-const rowsPerStatement = 10_000;
+/** The server works on one statement while we write the next: a page goes out in several. */
+const rowsPerStatement = 1_000;
 
 /** The field values of subscribers: one row per field, EMAIL included (mailwizz.md 5.3). */
 export function createValueTable(ask: Ask, { prefix, clock }: Schema) {
@@ -58,10 +59,12 @@ export function createValueTable(ask: Ask, { prefix, clock }: Schema) {
   }
 
   async function insertRows(rows: Row[]): Promise<void> {
-    for (const part of inParts(rows)) {
+    // Not one after the other: the connection keeps them in order, and the next is ready when the last is done.
+    const inserting = inParts(rows).map((part) => {
       const places = part.map(() => `(?, ?, ?, ${clock}, ${clock})`).join(', ');
-      await ask(`INSERT INTO ${table} (field_id, subscriber_id, value, date_added, last_updated) VALUES ${places}`, part.flat());
-    }
+      return ask(`INSERT INTO ${table} (field_id, subscriber_id, value, date_added, last_updated) VALUES ${places}`, part.flat());
+    });
+    await Promise.all(inserting);
   }
 }
 

@@ -13,11 +13,13 @@ beforeAll(async () => {
   mailwizz = await openMailwizz(94);
   receiver = createServer((req, res) => {
     const parts: Buffer[] = [];
-    req.on('data', (part: Buffer) => parts.push(part)).on('end', () => {
-      const raw = Buffer.concat(parts).toString('utf8');
-      received.push({ path: req.url ?? '', headers: req.headers, raw, body: raw.startsWith('{') ? JSON.parse(raw) : undefined });
-      if (answer !== undefined) res.writeHead(answer, { location: '/elsewhere' }).end();
-    });
+    req
+      .on('data', (part: Buffer) => parts.push(part))
+      .on('end', () => {
+        const raw = Buffer.concat(parts).toString('utf8');
+        received.push({ path: req.url ?? '', headers: req.headers, raw, body: raw.startsWith('{') ? JSON.parse(raw) : undefined });
+        if (answer !== undefined) res.writeHead(answer, { location: '/elsewhere' }).end();
+      });
   });
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
@@ -39,19 +41,36 @@ const tickAt = (seconds: number) => mailwizz.tick({ now: new Date(noon + 1_000 *
 describe('native webhooks', () => {
   test('an open and a click are posted as MailWizz posts them', async () => {
     const list = await mailwizz.listOf(['jo@example.test'], () => ({ FNAME: 'Jo' }));
-    const uid = await mailwizz.createCampaign(list, { 'campaign[name]': 'Hooked', 'campaign[template][content]': Buffer.from('<a href="https://shop.test/1">x</a>').toString('base64') });
+    const uid = await mailwizz.createCampaign(list, {
+      'campaign[name]': 'Hooked',
+      'campaign[template][content]': Buffer.from('<a href="https://shop.test/1">x</a>').toString('base64'),
+    });
     await mailwizz.control('POST', '/webhooks', { url: `${url}/hook`, campaign_uid: uid });
     await mailwizz.rates({ opens: 1, clicks: 1 });
     await tickAt(0);
     const [open, click] = received.map(({ body }) => body).toSorted((a, b) => String(b.event.type).localeCompare(String(a.event.type)));
     const [subscriber] = (await mailwizz.api('GET', `/lists/${list}/subscribers`)).body.data.records;
-    expect(received.map(({ path, headers }) => [path, headers['content-type']])).toEqual([['/hook', 'application/json'], ['/hook', 'application/json']]);
+    expect(received.map(({ path, headers }) => [path, headers['content-type']])).toEqual([
+      ['/hook', 'application/json'],
+      ['/hook', 'application/json'],
+    ]);
     expect(open).toEqual({
-      event: { type: 'open', ip_address: expect.stringMatching(/^[\d.]+$/), user_agent: expect.stringContaining('Mozilla'), date_added: '2026-07-01 12:00:00' },
+      event: {
+        type: 'open',
+        ip_address: expect.stringMatching(/^[\d.]+$/),
+        user_agent: expect.stringContaining('Mozilla'),
+        date_added: '2026-07-01 12:00:00',
+      },
       timestamp: noon / 1_000,
       list: { attributes: { list_uid: list, name: expect.any(String) } },
       subscriber: {
-        attributes: { subscriber_uid: subscriber.subscriber_uid, email: 'jo@example.test', source: 'api', status: 'confirmed', ip_address: '' },
+        attributes: {
+          subscriber_uid: subscriber.subscriber_uid,
+          email: 'jo@example.test',
+          source: 'api',
+          status: 'confirmed',
+          ip_address: '',
+        },
         fields: { EMAIL: 'jo@example.test', FNAME: 'Jo', LNAME: '' },
       },
       campaign: { attributes: { campaign_uid: uid, name: 'Hooked' } },
@@ -61,7 +80,10 @@ describe('native webhooks', () => {
 
   test('a tracking call over the API is told too, and only to the webhooks of its campaign', async () => {
     const list = await mailwizz.listOf(addresses(1));
-    const [ours, other] = [await mailwizz.createCampaign(list, { 'campaign[status]': 'draft' }), await mailwizz.createCampaign(list, { 'campaign[status]': 'draft' })];
+    const [ours, other] = [
+      await mailwizz.createCampaign(list, { 'campaign[status]': 'draft' }),
+      await mailwizz.createCampaign(list, { 'campaign[status]': 'draft' }),
+    ];
     await mailwizz.control('POST', '/webhooks', { url: `${url}/ours`, campaign_uid: ours });
     await mailwizz.control('POST', '/webhooks', { url: `${url}/other`, campaign_uid: other });
     const [subscriber] = (await mailwizz.api('GET', `/lists/${list}/subscribers`)).body.data.records;
@@ -70,20 +92,26 @@ describe('native webhooks', () => {
     expect(received.map(({ path }) => path)).toEqual(['/ours']);
   });
 
-  test.each([500, 302, undefined])('a call answered %s is repeated five times, one hour apart, with the time of each sending', async (code) => {
-    answer = code;
-    await mailwizz.switches({ webhook_timeout_ms: 200 });
-    await mailwizz.control('POST', '/webhooks', { url, events: ['open'] });
-    await mailwizz.rates({ opens: 1 });
-    await mailwizz.createCampaign(await mailwizz.listOf(addresses(1)));
-    await tickAt(0);
-    await tickAt(3_599);
-    expect(received).toHaveLength(1);
-    for (let hour = 1; hour <= 8; hour += 1) await tickAt(3_600 * hour);
-    expect(received.map(({ body }) => body.timestamp)).toEqual([0, 1, 2, 3, 4, 5].map((hour) => noon / 1_000 + 3_600 * hour));
-    expect(new Set(received.map(({ body }) => body.event.date_added))).toEqual(new Set(['2026-07-01 12:00:00']));
-    expect(await mailwizz.control('GET', '/webhooks/queue')).toMatchObject({ counts: { 'given-up': 1 }, queue: [{ attempts: 6, status: 'given-up' }] });
-  });
+  test.each([500, 302, undefined])(
+    'a call answered %s is repeated five times, one hour apart, with the time of each sending',
+    async (code) => {
+      answer = code;
+      await mailwizz.switches({ webhook_timeout_ms: 200 });
+      await mailwizz.control('POST', '/webhooks', { url, events: ['open'] });
+      await mailwizz.rates({ opens: 1 });
+      await mailwizz.createCampaign(await mailwizz.listOf(addresses(1)));
+      await tickAt(0);
+      await tickAt(3_599);
+      expect(received).toHaveLength(1);
+      for (let hour = 1; hour <= 8; hour += 1) await tickAt(3_600 * hour);
+      expect(received.map(({ body }) => body.timestamp)).toEqual([0, 1, 2, 3, 4, 5].map((hour) => noon / 1_000 + 3_600 * hour));
+      expect(new Set(received.map(({ body }) => body.event.date_added))).toEqual(new Set(['2026-07-01 12:00:00']));
+      expect(await mailwizz.control('GET', '/webhooks/queue')).toMatchObject({
+        counts: { 'given-up': 1 },
+        queue: [{ attempts: 6, status: 'given-up' }],
+      });
+    },
+  );
 
   test('a receiver that comes back gets what it missed, once', async () => {
     answer = 503;
@@ -106,7 +134,11 @@ describe('native webhooks', () => {
     await mailwizz.createCampaign(await mailwizz.listOf(addresses(1)));
     await tickAt(0);
     const form = new URLSearchParams(received[0]!.raw);
-    expect([form.get('event[type]'), form.get('url[attributes][destination]'), form.get('event[url]')]).toEqual(['click', expect.stringContaining('https://shop.test/'), null]);
+    expect([form.get('event[type]'), form.get('url[attributes][destination]'), form.get('event[url]')]).toEqual([
+      'click',
+      expect.stringContaining('https://shop.test/'),
+      null,
+    ]);
   });
 });
 
@@ -115,19 +147,36 @@ describe('the seven webhooks of the engine', () => {
   const engine = { style: 'engine', headers: { authorization: 'Bearer secret' } };
   const identity = ({ path, body }: Received) => [path, body.email, body.timestamp, body.event_data.url ?? ''].join(' ');
 
+  const changesOfKind = (events: string[]) =>
+    events.filter((event, index) => event.split(' ')[0] !== events[index - 1]?.split(' ')[0]).length;
+
   test('every event goes to its own address with the headers asked for', async () => {
     await mailwizz.rates(rates);
     await mailwizz.control('POST', '/webhooks', { ...engine, url: `${url}/in` });
     const uid = await mailwizz.createCampaign(await mailwizz.listOf(addresses(60)));
     await tickAt(0);
     const { events } = await mailwizz.eventsOf(uid);
-    const words: Record<string, string> = { open: 'opened', click: 'clicked', 'hard-bounce': 'bounced', complaint: 'spam-report', unsubscribe: 'unsubscribed' };
-    const expected = events.flatMap(({ kind, email }) => (kind === 'sent' ? ['sent', 'delivered'] : [words[kind]!]).map((word) => `/in/email-${word} ${email}`));
+    const words: Record<string, string> = {
+      open: 'opened',
+      click: 'clicked',
+      'hard-bounce': 'bounced',
+      complaint: 'spam-report',
+      unsubscribe: 'unsubscribed',
+    };
+    const expected = events.flatMap(({ kind, email }) =>
+      (kind === 'sent' ? ['sent', 'delivered'] : [words[kind]!]).map((word) => `/in/email-${word} ${email}`),
+    );
     expect(received.map(({ path, body }) => `${path} ${body.email}`).toSorted()).toEqual(expected.toSorted());
     expect(new Set(received.map(({ path }) => path)).size).toBe(7);
     expect(new Set(received.map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer secret']));
     expect(received.find(({ path }) => path.endsWith('bounced'))!.body).toEqual({
-      subscriber_uid: expect.any(String), email: expect.any(String), campaign_uid: uid, event_type: 'email_bounced', timestamp: '2026-07-01T12:00:00Z', ip_address: expect.any(String), user_agent: expect.any(String),
+      subscriber_uid: expect.any(String),
+      email: expect.any(String),
+      campaign_uid: uid,
+      event_type: 'email_bounced',
+      timestamp: '2026-07-01T12:00:00Z',
+      ip_address: expect.any(String),
+      user_agent: expect.any(String),
       event_data: { bounce_type: 'hard', message: expect.any(String) },
     });
   });
@@ -148,8 +197,9 @@ describe('the seven webhooks of the engine', () => {
     for (const event of copied) counts.set(event, (counts.get(event) ?? 0) + 1);
     expect([...counts.keys()].toSorted()).toEqual(plain.toSorted());
     expect([Math.min(...counts.values()), Math.max(...counts.values())]).toEqual([2, 5]);
-    const firstSeen = [...counts.keys()];
-    expect(firstSeen).not.toEqual(plain);
+    // Unshuffled, all of one kind come together but for what is posted side by side.
+    expect(changesOfKind(plain)).toBeLessThan(25);
+    expect(changesOfKind([...counts.keys()])).toBeGreaterThan(40);
     expect((await run({ copies: [2, 5], shuffle: true, seed: 'a' })).toSorted()).toEqual(copied.toSorted());
     expect((await run({ copies: [2, 5], shuffle: true, seed: 'b' })).toSorted()).not.toEqual(copied.toSorted());
   });
@@ -158,7 +208,9 @@ describe('the seven webhooks of the engine', () => {
     await mailwizz.rates({ opens: 1 });
     const uid = await mailwizz.createCampaign(await mailwizz.listOf(addresses(40)));
     await tickAt(0);
-    expect(await mailwizz.control('POST', '/webhooks', { ...engine, url, campaign_uid: uid, past: true, events: ['open'], delay_seconds: 100 })).toMatchObject({ queued: 40 });
+    expect(
+      await mailwizz.control('POST', '/webhooks', { ...engine, url, campaign_uid: uid, past: true, events: ['open'], delay_seconds: 100 }),
+    ).toMatchObject({ queued: 40 });
     await tickAt(50);
     expect(received.length).toBeGreaterThan(5);
     expect(received.length).toBeLessThan(35);
@@ -179,7 +231,9 @@ test('PowerMTA accounts for every mail, as CSV and as JSON', async () => {
   expect([count('t'), count('f')]).toEqual([truth.statuses['temporary-error'], truth.complaints]);
   expect(Math.min(count('b'), count('rb'))).toBeGreaterThan(5);
   expect(records.every((record) => record['header_X-Job'] === `mailwizz-${uid}` && record['header_X-Mw-Subscriber-Uid'])).toBe(true);
-  expect(new Set(records.filter(({ type }) => type === 'b').map(({ bounceCat }) => bounceCat))).toEqual(new Set(['bad-mailbox', 'inactive-mailbox', 'bad-domain', 'quota-issues', 'no-answer-from-host']));
+  expect(new Set(records.filter(({ type }) => type === 'b').map(({ bounceCat }) => bounceCat))).toEqual(
+    new Set(['bad-mailbox', 'inactive-mailbox', 'bad-domain', 'quota-issues', 'no-answer-from-host']),
+  );
   expect(records.filter(({ type, rcpt }) => type === 'rb' && rcpt === '').length).toBeGreaterThan(0);
   expect(records.filter((record) => record['type'] === 'f' && record['header_X-HmXmrOriginalRecipient']).length).toBeGreaterThan(0);
 

@@ -21,12 +21,20 @@ describe('creating', () => {
 
   test('what is missing is named field by field', async () => {
     const list = await mailwizz.listOf([]);
-    const { body, code } = await mailwizz.api('POST', '/campaigns', { 'campaign[list_uid]': list, 'campaign[from_email]': 'nobody', 'campaign[template][content]': base64('x') });
+    const { body, code } = await mailwizz.api('POST', '/campaigns', {
+      'campaign[list_uid]': list,
+      'campaign[from_email]': 'nobody',
+      'campaign[template][content]': base64('x'),
+    });
     expect(code).toBe(422);
     expect(body).toEqual({
       status: 'error',
       error: {
-        name: 'Campaign name cannot be blank.', from_name: 'From name cannot be blank.', from_email: 'From email is not a valid email address.', subject: 'Subject cannot be blank.', reply_to: 'Reply to cannot be blank.',
+        name: 'Campaign name cannot be blank.',
+        from_name: 'From name cannot be blank.',
+        from_email: 'From email is not a valid email address.',
+        subject: 'Subject cannot be blank.',
+        reply_to: 'Reply to cannot be blank.',
         send_at: 'Send at cannot be blank.',
       },
     });
@@ -46,7 +54,8 @@ describe('creating', () => {
   test('send_at is read in the time zone of the customer, through both changes of the clock', async () => {
     await mailwizz.switches({ customer_timezone: 'Europe/Berlin' });
     const list = await mailwizz.listOf([]);
-    const sendAt = async (text: string) => (await mailwizz.truthOf(await mailwizz.createCampaign(list, { 'campaign[send_at]': text, 'campaign[status]': 'paused' }))).send_at;
+    const sendAt = async (text: string) =>
+      (await mailwizz.truthOf(await mailwizz.createCampaign(list, { 'campaign[send_at]': text, 'campaign[status]': 'paused' }))).send_at;
     expect(await sendAt('2027-01-15 09:00:00')).toBe('2027-01-15T08:00:00.000Z');
     expect(await sendAt('2027-07-15 09:00:00')).toBe('2027-07-15T07:00:00.000Z');
     expect(await sendAt('2027-03-28 02:30:00')).toBe('2027-03-28T01:30:00.000Z');
@@ -58,17 +67,45 @@ describe('creating', () => {
     const list = await mailwizz.listOf(addresses(3));
     const uid = await mailwizz.createCampaign(list, { 'campaign[send_at]': '2027-02-24 23:38:00', 'campaign[status]': 'draft' });
     const { record } = (await mailwizz.api('GET', `/campaigns/${uid}`)).body.data;
-    expect(record).toMatchObject({ campaign_uid: uid, type: 'regular', to_name: '[EMAIL]', send_at: '2/24/27, 11:38 PM', list: { list_uid: list, subscribers_count: 3 }, segment: [], group: [] });
+    expect(record).toMatchObject({
+      campaign_uid: uid,
+      type: 'regular',
+      to_name: '[EMAIL]',
+      send_at: '2/24/27, 11:38 PM',
+      list: { list_uid: list, subscribers_count: 3 },
+      segment: [],
+      group: [],
+    });
     expect(record.campaign_id).toMatch(/^\d+$/);
+  });
+
+  test('a campaign may name a group, if it exists', async () => {
+    const group = await mailwizz.control('POST', '/campaign-groups', { name: 'Spring' });
+    const list = await mailwizz.listOf([]);
+    const uid = await mailwizz.createCampaign(list, { 'campaign[group_uid]': group.group_uid as string, 'campaign[status]': 'draft' });
+    expect((await mailwizz.api('GET', `/campaigns/${uid}`)).body.data.record.group).toEqual({ group_uid: group.group_uid, name: 'Spring' });
+    expect((await mailwizz.api('POST', '/campaigns', mailwizz.campaignForm(list, { 'campaign[group_uid]': 'zz999zzzzz999' }))).code).toBe(
+      422,
+    );
   });
 
   test('a template may come as uid or as a zip, and is frozen in the campaign', async () => {
     const list = await mailwizz.listOf(['one@example.test']);
-    const template = (await mailwizz.api('POST', '/templates', { 'template[name]': 'T', 'template[content]': base64('<p>first</p>') })).body.template_uid as string;
-    const fromUid = await mailwizz.createCampaign(list, { 'campaign[template][content]': '', 'campaign[template][template_uid]': template, 'campaign[status]': 'draft' });
+    const template = (await mailwizz.api('POST', '/templates', { 'template[name]': 'T', 'template[content]': base64('<p>first</p>') })).body
+      .template_uid as string;
+    const fromUid = await mailwizz.createCampaign(list, {
+      'campaign[template][content]': '',
+      'campaign[template][template_uid]': template,
+      'campaign[status]': 'draft',
+    });
     await mailwizz.api('PUT', `/templates/${template}`, { 'template[name]': 'T', 'template[content]': base64('<p>second</p>') });
-    const fromZip = await mailwizz.createCampaign(list, { 'campaign[template][content]': '', 'campaign[template][archive]': zipOf('index.html', '<p>zipped [EMAIL]</p>').toString('base64'), 'campaign[status]': 'draft' });
-    const html = async (uid: string) => (await mailwizz.control('GET', `/truth/messages?campaign_uid=${uid}&email=one@example.test`)).html as string;
+    const fromZip = await mailwizz.createCampaign(list, {
+      'campaign[template][content]': '',
+      'campaign[template][archive]': zipOf('index.html', '<p>zipped [EMAIL]</p>').toString('base64'),
+      'campaign[status]': 'draft',
+    });
+    const html = async (uid: string) =>
+      (await mailwizz.control('GET', `/truth/messages?campaign_uid=${uid}&email=one@example.test`)).html as string;
     expect([await html(fromUid), await html(fromZip)]).toEqual(['<p>first</p>', '<p>zipped one@example.test</p>']);
   });
 });
@@ -104,7 +141,10 @@ describe('moving', () => {
 
   test('mark-sent is refused in words from draft and sent', async () => {
     for (const uid of [await created('draft'), await sent()]) {
-      expect(await mailwizz.api('PUT', `/campaigns/${uid}/mark-sent`)).toEqual({ code: 400, body: { status: 'error', error: 'The campaign does not allow marking it as sent!' } });
+      expect(await mailwizz.api('PUT', `/campaigns/${uid}/mark-sent`)).toEqual({
+        code: 400,
+        body: { status: 'error', error: 'The campaign does not allow marking it as sent!' },
+      });
     }
   });
 
@@ -128,7 +168,11 @@ describe('moving', () => {
   test('an update changes only what it names, and only before the campaign is sent', async () => {
     const uid = await created('draft');
     expect((await mailwizz.api('PUT', `/campaigns/${uid}`, { 'campaign[subject]': 'New' })).body).toMatchObject({ status: 'success' });
-    expect((await mailwizz.api('GET', `/campaigns/${uid}`)).body.data.record).toMatchObject({ subject: 'New', from_name: 'Ana', status: 'draft' });
+    expect((await mailwizz.api('GET', `/campaigns/${uid}`)).body.data.record).toMatchObject({
+      subject: 'New',
+      from_name: 'Ana',
+      status: 'draft',
+    });
     expect((await mailwizz.api('PUT', `/campaigns/${await sent()}`, { 'campaign[subject]': 'New' })).code).toBe(400);
   });
 
@@ -136,7 +180,11 @@ describe('moving', () => {
     const uid = await sent();
     const copy = (await mailwizz.api('POST', `/campaigns/${uid}/copy`)).body.campaign_uid as string;
     const original = (await mailwizz.api('GET', `/campaigns/${uid}`)).body.data.record;
-    expect((await mailwizz.api('GET', `/campaigns/${copy}`)).body.data.record).toMatchObject({ name: `${original.name} #1`, subject: original.subject, status: 'draft' });
+    expect((await mailwizz.api('GET', `/campaigns/${copy}`)).body.data.record).toMatchObject({
+      name: `${original.name} #1`,
+      subject: original.subject,
+      status: 'draft',
+    });
     expect((await mailwizz.truthOf(copy)).sent).toBe(0);
   });
 });
@@ -148,25 +196,56 @@ test('campaigns are paged newest first and filtered by list', async () => {
   const page = async (number: number) => (await mailwizz.api('GET', `/campaigns?list_uid=${list}&page=${number}&per_page=2`)).body.data;
   expect(await page(1)).toMatchObject({ count: '5', total_pages: 3, current_page: 1, next_page: 2, prev_page: null });
   expect(await page(3)).toMatchObject({ next_page: null, prev_page: 2 });
-  const found = [...(await page(1)).records, ...(await page(2)).records, ...(await page(3)).records].map(({ campaign_uid }) => campaign_uid as string);
+  const found = [...(await page(1)).records, ...(await page(2)).records, ...(await page(3)).records].map(
+    ({ campaign_uid }) => campaign_uid as string,
+  );
   expect(found).toEqual(uids.toReversed());
 });
 
 test('the stats have every key, as numbers', async () => {
   const uid = await mailwizz.createCampaign(await mailwizz.listOf(addresses(1)));
   const { data } = (await mailwizz.api('GET', `/campaigns/${uid}/stats`)).body;
-  const counted = ['delivery_success', 'delivery_error', 'opens', 'unique_opens', 'clicks', 'unique_clicks', 'unsubscribes', 'complaints', 'bounces', 'hard_bounces', 'soft_bounces', 'internal_bounces'];
-  expect(data).toEqual({ campaign_status: 'pending-sending', subscribers_count: 1, processed_count: 0, ...Object.fromEntries(counted.flatMap((key) => [[`${key}_count`, 0], [`${key}_rate`, 0]])) });
+  const counted = [
+    'delivery_success',
+    'delivery_error',
+    'opens',
+    'unique_opens',
+    'clicks',
+    'unique_clicks',
+    'unsubscribes',
+    'complaints',
+    'bounces',
+    'hard_bounces',
+    'soft_bounces',
+    'internal_bounces',
+  ];
+  expect(data).toEqual({
+    campaign_status: 'pending-sending',
+    subscribers_count: 1,
+    processed_count: 0,
+    ...Object.fromEntries(
+      counted.flatMap((key) => [
+        [`${key}_count`, 0],
+        [`${key}_rate`, 0],
+      ]),
+    ),
+  });
   await mailwizz.tick();
 });
 
 test('a template is stored decoded, found by name and deleted', async () => {
   const name = `Réduction ${Date.now()}`;
-  const uid = (await mailwizz.api('POST', '/templates', { 'template[name]': name, 'template[content]': base64('<p>é [FNAME]</p>') })).body.template_uid as string;
-  expect((await mailwizz.api('GET', `/templates/${uid}`)).body).toEqual({ status: 'success', data: { record: { name, content: '<p>é [FNAME]</p>', screenshot: null } } });
+  const uid = (await mailwizz.api('POST', '/templates', { 'template[name]': name, 'template[content]': base64('<p>é [FNAME]</p>') })).body
+    .template_uid as string;
+  expect((await mailwizz.api('GET', `/templates/${uid}`)).body).toEqual({
+    status: 'success',
+    data: { record: { name, content: '<p>é [FNAME]</p>', screenshot: null } },
+  });
   const search = async () => (await mailwizz.api('GET', `/templates?${new URLSearchParams({ 'filter[name]': name }).toString()}`)).body;
   expect(await search()).toEqual({ status: 'success', data: { records: [{ template_uid: uid, name, screenshot: null }] } });
-  expect((await mailwizz.api('PUT', `/templates/${uid}`, { 'template[content]': base64('x') })).body.error).toEqual({ name: 'Name cannot be blank.' });
+  expect((await mailwizz.api('PUT', `/templates/${uid}`, { 'template[content]': base64('x') })).body.error).toEqual({
+    name: 'Name cannot be blank.',
+  });
   expect((await mailwizz.api('DELETE', `/templates/${uid}`)).body).toEqual({ status: 'success' });
   expect((await mailwizz.api('GET', `/templates/${uid}`)).body.error).toBe('The template does not exist.');
 });
@@ -174,17 +253,34 @@ test('a template is stored decoded, found by name and deleted', async () => {
 test('a transactional e-mail waits in its queue for a tick and for its time in UTC', async () => {
   await mailwizz.switches({ customer_timezone: 'Asia/Tokyo' });
   const form = (sendAt: string) => ({
-    'email[to_name]': 'Jo', 'email[to_email]': 'jo@example.test', 'email[from_name]': 'Ana', 'email[subject]': 'Test', 'email[body]': base64('<b>Hello</b> Jo'), 'email[send_at]': sendAt, 'email[attachments][0][name]': 'a.txt',
-    'email[attachments][0][type]': 'text/plain', 'email[attachments][0][data]': base64('attached'),
+    'email[to_name]': 'Jo',
+    'email[to_email]': 'jo@example.test',
+    'email[from_name]': 'Ana',
+    'email[subject]': 'Test',
+    'email[body]': base64('<b>Hello</b> Jo'),
+    'email[send_at]': sendAt,
+    'email[attachments][0][name]': 'a.txt',
+    'email[attachments][0][type]': 'text/plain',
+    'email[attachments][0][data]': base64('attached'),
   });
   const uid = (await mailwizz.api('POST', '/transactional-emails', form('2026-03-01 10:00:00'))).body.email_uid as string;
   const read = async () => (await mailwizz.api('GET', `/transactional-emails/${uid}`)).body.data.record;
-  expect(await read()).toMatchObject({ status: 'unsent', customer_id: '1', retries: '0', max_retries: '3', plain_text: 'Hello Jo', body: '<b>Hello</b> Jo', attachments: [{ type: 'text/plain', name: 'a.txt', data: base64('attached') }] });
+  expect(await read()).toMatchObject({
+    status: 'unsent',
+    customer_id: '1',
+    retries: '0',
+    max_retries: '3',
+    plain_text: 'Hello Jo',
+    body: '<b>Hello</b> Jo',
+    attachments: [{ type: 'text/plain', name: 'a.txt', data: base64('attached') }],
+  });
   await mailwizz.tick({ now: '2026-03-01T09:59:59Z' });
   expect((await read()).status).toBe('unsent');
   await mailwizz.tick({ now: '2026-03-01T10:00:00Z' });
   expect((await read()).status).toBe('sent');
-  expect((await mailwizz.control('GET', '/truth/transactional')).emails).toContainEqual(expect.objectContaining({ email_uid: uid, status: 'sent', to_email: 'jo@example.test', body: '<b>Hello</b> Jo' }));
+  expect((await mailwizz.control('GET', '/truth/transactional')).emails).toContainEqual(
+    expect.objectContaining({ email_uid: uid, status: 'sent', to_email: 'jo@example.test', body: '<b>Hello</b> Jo' }),
+  );
   expect((await mailwizz.api('DELETE', `/transactional-emails/${uid}`)).body).toEqual({ status: 'success' });
 });
 

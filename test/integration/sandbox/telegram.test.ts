@@ -9,7 +9,10 @@ beforeEach(async () => {
 afterEach(() => telegram.stop());
 
 const call = async (method: string, path: string, body?: object) => {
-  const answer = await fetch(telegram.url + path, { method, ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) });
+  const answer = await fetch(telegram.url + path, {
+    method,
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
   return { code: answer.status, headers: answer.headers, body: (await answer.json()) as any };
 };
 const send = (params: object) => call('POST', '/bot1:token/sendMessage', { chat_id: 42, ...params });
@@ -19,7 +22,16 @@ const described = async (params: object) => (await send(params)).body.descriptio
 test('a message is answered as the Bot API does, and kept', async () => {
   const { code, body } = await send({ text: 'Hello' });
   expect(code).toBe(200);
-  expect(body).toEqual({ ok: true, result: { message_id: 1, from: expect.objectContaining({ is_bot: true }), chat: { id: 42, first_name: 'Operator', type: 'private' }, date: clock / 1_000, text: 'Hello' } });
+  expect(body).toEqual({
+    ok: true,
+    result: {
+      message_id: 1,
+      from: expect.objectContaining({ is_bot: true }),
+      chat: { id: 42, first_name: 'Operator', type: 'private' },
+      date: clock / 1_000,
+      text: 'Hello',
+    },
+  });
   expect(await messages()).toEqual([expect.objectContaining({ text: 'Hello', chat_id: '42', message_id: 1 })]);
 });
 
@@ -70,11 +82,21 @@ test.each([
 });
 
 test.each([
-  ['MarkdownV2', '*bold* _it_ __un__ ~no~ ||sp|| `a.b` [l\\.k](http://x.test/a\\)) 1\\.5', 'bold it un no sp a.b l.k 1.5', ['bold', 'italic', 'underline', 'strikethrough', 'spoiler', 'code', 'text_link']],
+  [
+    'MarkdownV2',
+    '*bold* _it_ __un__ ~no~ ||sp|| `a.b` [l\\.k](http://x.test/a\\)) 1\\.5',
+    'bold it un no sp a.b l.k 1.5',
+    ['bold', 'italic', 'underline', 'strikethrough', 'spoiler', 'code', 'text_link'],
+  ],
   ['MarkdownV2', '```js\nconst a = 1;```', 'const a = 1;', ['pre']],
   ['MarkdownV2', '>quoted', 'quoted', []],
   ['Markdown', '*bold* \\_ [l](http://x.test)', 'bold _ l', ['bold', 'text_link']],
-  ['HTML', '<b>a &lt; b &amp; c</b> <a href="https://x.test">l</a> & <code>&#233;</code>', 'a < b & c l & é', ['bold', 'text_link', 'code']],
+  [
+    'HTML',
+    '<b>a &lt; b &amp; c</b> <a href="https://x.test">l</a> & <code>&#233;</code>',
+    'a < b & c l & é',
+    ['bold', 'text_link', 'code'],
+  ],
   [undefined, '1.5 *x* <b>', '1.5 *x* <b>', undefined],
 ])('%s reads %s', async (mode, text, plain, types) => {
   const { body } = await send({ text, ...(mode && { parse_mode: mode }) });
@@ -90,7 +112,12 @@ test('a second message within a second is told when to come again; the refused o
   await send({ text: 'one' });
   clock += 400;
   const refused = await send({ text: 'two' });
-  expect(refused.body).toEqual({ ok: false, error_code: 429, description: 'Too Many Requests: retry after 1', parameters: { retry_after: 1 } });
+  expect(refused.body).toEqual({
+    ok: false,
+    error_code: 429,
+    description: 'Too Many Requests: retry after 1',
+    parameters: { retry_after: 1 },
+  });
   expect([refused.code, refused.headers.get('retry-after')]).toEqual([429, '1']);
   clock += 600;
   expect((await send({ text: 'two' })).code).toBe(200);
@@ -131,6 +158,9 @@ test('down cuts every call until it is healed', async () => {
 
 test('other methods: getMe and getChat answer, unknown ones are not found', async () => {
   expect((await call('GET', '/bot1:token/getMe')).body).toMatchObject({ ok: true, result: { is_bot: true, username: 'sandbox_bot' } });
-  expect((await call('POST', '/bot1:token/getChat', { chat_id: '-1005' })).body).toMatchObject({ ok: true, result: { type: 'supergroup' } });
+  expect((await call('POST', '/bot1:token/getChat', { chat_id: '-1005' })).body).toMatchObject({
+    ok: true,
+    result: { type: 'supergroup' },
+  });
   expect((await call('POST', '/bot1:token/sendRocket')).body).toEqual({ ok: false, error_code: 404, description: 'Not Found' });
 });

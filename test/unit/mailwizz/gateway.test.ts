@@ -1,7 +1,7 @@
 import { createMailwizzGateway } from '../../../src/adapters/mailwizz/gateway';
 import type { InstanceSettings, MailwizzGateway } from '../../../src/adapters/mailwizz/types';
 import type { OutgoingContact } from '../../../src/domain/injection';
-import { emailsOf, type Handler, json, startOdd, target, toContact } from './support';
+import { emailsOf, failure, type Handler, json, startOdd, success, target, toContact } from './support';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -53,8 +53,13 @@ test('shuffled answers find their contact, whatever the case of the address', as
 });
 
 test('a contact without an answer is unknown, its neighbours are injected', async () => {
-  const { gateway } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form).slice(0, 1))));
-  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['injected', 'unknown']);
+  const { gateway } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form).slice(1))));
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['unknown', 'injected']);
+});
+
+test('an address that was answered in two ways is unknown', async () => {
+  const { gateway } = await arrange(({ form }, res) => json(res, 200, { status: 'success', data: { records: [...records(emailsOf(form)).data.records, { data: { EMAIL: 'A1@example.test' }, errors: { EMAIL: 'x' } }] } }));
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['unknown', 'injected']);
 });
 
 test('no call carries 900 variables, and every contact is in one', async () => {
@@ -69,14 +74,14 @@ test('only fields of the list are sent, and no blanks', async () => {
   const { gateway, seen } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))));
   await add(gateway, [toContact(1, { email: "o'x+y@example.test", firstName: 'É & ü' }), toContact(2)]);
   expect([...seen[0]!.form].filter(([name]) => name.startsWith('subscribers[0]'))).toEqual([
-    ['subscribers[0][EMAIL]', "o'x+y@example.test"], ['subscribers[0][FNAME]', 'É & ü'], ['subscribers[0][TAGS]', 'a,b'], ['subscribers[0][TAGSET]', '|a|b|'],
-    ['subscribers[0][BUCKET]', '0042'], ['subscribers[0][details][status]', 'confirmed'],
+    ['subscribers[0][EMAIL]', "o'x+y@example.test"], ['subscribers[0][details][status]', 'confirmed'], ['subscribers[0][FNAME]', 'É & ü'], ['subscribers[0][TAGS]', 'a,b'],
+    ['subscribers[0][TAGSET]', '|a|b|'], ['subscribers[0][BUCKET]', '0042'],
   ]);
 });
 
 test('unknown fields of a list are asked once', async () => {
   const { gateway, seen } = await arrange(
-    ({ path, form }, res) => json(res, 200, path.endsWith('/fields') ? { status: 'success', data: { records: [{ tag: 'EMAIL' }, { tag: 'COUNTRY' }] } } : records(emailsOf(form))),
+    ({ path, form }, res) => json(res, 200, path.endsWith('/fields') ? { status: 'success', data: { records: [{ field_id: '1', tag: 'EMAIL' }, { field_id: '2', tag: 'COUNTRY' }] } } : records(emailsOf(form))),
     { lists: [{ listId: 12, listUid: 'ab123cdefg45f', fields: [] }] },
   );
   await add(gateway);
@@ -85,23 +90,83 @@ test('unknown fields of a list are asked once', async () => {
   expect(seen[1]!.form.get('subscribers[0][COUNTRY]')).toBe('FR');
 });
 
+const exists = 'The subscriber already exists in this list.';
+const found = { outcome: 'injected', uid: 'found', method: 'api' };
 test.each([
-  ['The subscriber already exists in this list.', 'confirmed', { outcome: 'injected', uid: 'found', method: 'api' }],
-  ['The subscriber already exists in this list.', 'unsubscribed', { outcome: 'suppressed', reason: 'unsubscribed' }],
-  ['The subscriber already exists in this list.', undefined, { outcome: 'pending', reason: 'absent' }],
-  ['This email address is blacklisted.', undefined, { outcome: 'suppressed', reason: 'blacklisted' }],
-  ['Bu abone zaten listede var.', 'confirmed', { outcome: 'injected', uid: 'found', method: 'api' }],
-  ['Kara liste', 'blacklisted', { outcome: 'suppressed', reason: 'blacklisted' }],
-  ['Nein.', undefined, { outcome: 'rejected', reason: 'refused_by_list' }],
-  ['Please provide a valid email address.', undefined, { outcome: 'rejected', reason: 'address_refused' }],
-])('a refusal "%s" of an address that is %s there is read right, single and bulk', async (text, status, expected) => {
+  [exists, 409, 'confirmed', found],
+  [exists, 409, 'unsubscribed', { outcome: 'suppressed', reason: 'unsubscribed' }],
+  [exists, 409, 'unconfirmed', { outcome: 'rejected', reason: 'subscriber_unconfirmed' }],
+  [exists, 409, 'unapproved', { outcome: 'rejected', reason: 'subscriber_unapproved' }],
+  [exists, 409, 'disabled', { outcome: 'rejected', reason: 'subscriber_disabled' }],
+  [exists, 409, 'moved', { outcome: 'rejected', reason: 'subscriber_moved' }],
+  [exists, 409, 'frozen', { outcome: 'rejected', reason: 'subscriber_status_unknown' }],
+  [exists, 409, undefined, { outcome: 'pending', reason: 'absent' }],
+  ['This email address is blacklisted.', 409, undefined, { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['Bu abone zaten listede var.', 409, 'confirmed', found],
+  ['Kara liste', 409, 'blacklisted', { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['Kara listede.', 409, undefined, { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['Nein.', 422, undefined, { outcome: 'rejected', reason: 'refused_by_list' }],
+  ['Please provide a valid email address.', 422, undefined, { outcome: 'rejected', reason: 'address_refused' }],
+  ['The field Phone is required by the list but it has not been provided!', 422, undefined, { outcome: 'rejected', reason: 'field_required' }],
+  ['The maximum number of allowed subscribers has been reached.', 422, undefined, { outcome: 'pending', reason: 'list_full' }],
+])('a refusal "%s" (%i) of an address that is %s there is read right, single and bulk', async (text, code, status, expected) => {
   const { gateway } = await arrange(({ path, form }, res) => {
-    if (path.includes('search-by-email')) return status ? json(res, 200, { status: 'success', data: { subscriber_uid: 'found', status } }) : json(res, 404, { status: 'error', error: 'no' });
+    if (path.includes('search-by-email')) return status ? success(res, { data: { subscriber_uid: 'found', status } }) : failure(res, 404, 'no');
+    if (path.endsWith('/found')) return success(res, { data: { record: { subscriber_uid: 'found', status } } });
     if (path.endsWith('/bulk')) return json(res, 200, { status: 'success', data: { records: emailsOf(form).map((EMAIL) => ({ data: { EMAIL }, errors: { EMAIL: text } })) } });
-    return json(res, 409, { status: 'error', error: text });
+    return failure(res, code, text);
   });
   expect(await add(gateway, [toContact(1)])).toEqual([{ contactId: 1, ...expected }]);
   expect((await add(gateway))[1]).toEqual({ contactId: 2, ...expected });
+});
+
+test('who is there already gets our fields, all others are kept, and blanks overwrite nothing', async () => {
+  const { gateway, seen } = await arrange(({ method, path }, res) => {
+    if (path.includes('search-by-email')) return success(res, { data: { subscriber_uid: 'there', status: 'confirmed' } });
+    if (method === 'POST') return failure(res, 409, exists);
+    return success(res, { data: { record: { subscriber_uid: 'there', status: 'confirmed', EMAIL: 'A1@example.test', FNAME: 'Old', LNAME: 'Kept', TAGS: 'a,b', TAGSET: '|a|b|', BUCKET: '0042', COMPANY: '' } } });
+  });
+  expect(await add(gateway, [toContact(1, { lastName: null })])).toEqual([{ contactId: 1, outcome: 'injected', uid: 'there', method: 'api' }]);
+  const put = seen.find(({ method }) => method === 'PUT');
+  expect(Object.fromEntries(put!.form)).toEqual({ EMAIL: 'A1@example.test', FNAME: 'Ana', LNAME: 'Kept', TAGS: 'a,b', TAGSET: '|a|b|', BUCKET: '0042' });
+});
+
+test('nothing is written to a subscriber that has our fields already', async () => {
+  const { gateway, seen } = await arrange(({ method, path }, res) => {
+    if (path.includes('search-by-email')) return success(res, { data: { subscriber_uid: 'there', status: 'confirmed' } });
+    if (method === 'POST') return failure(res, 409, exists);
+    return success(res, { data: { record: { subscriber_uid: 'there', status: 'confirmed', EMAIL: 'a1@example.test', FNAME: 'Ana', TAGS: 'a,b', TAGSET: '|a|b|', BUCKET: '0042' } } });
+  });
+  await add(gateway, [toContact(1)]);
+  expect(seen.map(({ method }) => method)).toEqual(['POST', 'GET', 'GET']);
+});
+
+test('whom a loose comparison found under another address is left alone', async () => {
+  const { gateway, seen } = await arrange(({ method, path }, res) => {
+    if (path.includes('search-by-email')) return success(res, { data: { subscriber_uid: 'twin', status: 'confirmed' } });
+    if (method === 'POST') return failure(res, 409, exists);
+    return success(res, { data: { record: { subscriber_uid: 'twin', status: 'confirmed', EMAIL: 'josé@example.test' } } });
+  });
+  expect(await add(gateway, [toContact(1, { email: 'jose@example.test' })])).toEqual([{ contactId: 1, outcome: 'rejected', reason: 'another_address_there' }]);
+  expect(seen.some(({ method }) => method === 'PUT')).toBe(false);
+});
+
+test('a status told by a bulk answer is respected', async () => {
+  const { gateway } = await arrange(({ form }, res) =>
+    json(res, 200, { status: 'success', data: { records: emailsOf(form).map((EMAIL, index) => ({ data: { subscriber_uid: 'u', EMAIL, status: index === 0 ? 'unsubscribed' : 'confirmed' } })) } }),
+  );
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['suppressed', 'injected']);
+});
+
+test('an installation without bulk calls is served one by one; a list that is gone is told from it', async () => {
+  const { gateway, seen } = await arrange(({ method, path, form }, res) => {
+    if (path.endsWith('/bulk')) return failure(res, 404, 'Page not found.');
+    if (method === 'GET') return success(res, { data: { record: { general: { list_uid: 'l', name: 'L' } } } });
+    return json(res, 201, { status: 'success', data: { record: { subscriber_uid: form.get('EMAIL') } } });
+  });
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['injected', 'injected']);
+  await add(gateway, [toContact(3), toContact(4)]);
+  expect(seen.filter(({ path }) => path.endsWith('/bulk'))).toHaveLength(1);
 });
 
 test.each([
@@ -112,17 +177,17 @@ test.each([
   const { gateway, seen } = await arrange((_, res) => json(res, status, { status: 'error', error }));
   const outcomes = await add(gateway, Array.from({ length: 1_000 }, (_, index) => toContact(index)));
   expect(new Set(outcomes.map((outcome) => JSON.stringify({ ...outcome, contactId: 0 })))).toEqual(new Set([JSON.stringify({ contactId: 0, outcome: 'pending', reason: 'refused' })]));
-  expect(seen.length).toBeLessThanOrEqual(2);
+  expect(seen.length).toBeLessThanOrEqual(4);
 });
 
 test('429 leaves the contacts pending and is honoured until Retry-After', async () => {
   let at = 1_000_000;
   const { gateway, seen } = await arrange((_, res) => res.writeHead(429, { 'retry-after': '7' }).end('<html>'), {}, () => at);
   expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'rate_limited' });
-  at += 6_900;
+  at += 1_500;
   await add(gateway);
   expect(seen).toHaveLength(1);
-  at += 200;
+  at += 5_600;
   await add(gateway);
   expect(seen).toHaveLength(2);
 });
@@ -175,6 +240,7 @@ test('a list that is gone rejects its contacts with that reason', async () => {
 
 test('look-up tells there, suppressed, absent and not to be told apart', async () => {
   const { gateway } = await arrange(({ path }, res) => {
+    if (path.endsWith('/u1')) return json(res, 200, { status: 'success', data: { record: { subscriber_uid: 'u1', EMAIL: 'a1@example.test' } } });
     if (path.includes('a1%40')) return json(res, 200, { status: 'success', data: { subscriber_uid: 'u1', status: 'confirmed', date_added: 'x' } });
     if (path.includes('a2%40')) return json(res, 200, { status: 'success', data: { subscriber_uid: 'u2', status: 'blacklisted' } });
     return path.includes('a3%40') ? json(res, 404, { status: 'error', error: 'The subscriber does not exist in this list.' }) : res.writeHead(404).end('<html>');
@@ -186,6 +252,78 @@ test('look-up tells there, suppressed, absent and not to be told apart', async (
     { contactId: 3, outcome: 'pending', reason: 'absent' },
     { contactId: 4, outcome: 'unknown', reason: 'foreign_404' },
   ]);
+});
+
+test('a wait of a second is sat out within the page', async () => {
+  let limited = 0;
+  const { gateway, seen } = await arrange(({ form }, res) => ((limited += 1) === 1 ? res.writeHead(429, { 'retry-after': '1' }).end() : json(res, 200, records(emailsOf(form)))));
+  expect((await add(gateway)).map(({ outcome }) => outcome)).toEqual(['injected', 'injected']);
+  expect(seen).toHaveLength(2);
+});
+
+test('a contact that was claimed too long ago is not sent: another worker may have taken it over', async () => {
+  const at = 1_000_000;
+  const { gateway, seen } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))), {}, () => at);
+  expect((await add(gateway, [toContact(1, { claimedAtMs: at - 20_000 }), toContact(2)]))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'window_over' });
+  expect(seen).toHaveLength(0);
+  expect((await add(gateway, [toContact(1, { claimedAtMs: at - 19_000 }), toContact(2)]))[0]).toMatchObject({ outcome: 'injected' });
+});
+
+test('a page that is called off sends nothing more, and does not turn to MySQL', async () => {
+  const mysql = { host: '127.0.0.1', port: 1, database: 'd', user: 'u', password: 'p', tablePrefix: 'mw_' };
+  const { gateway, seen } = await arrange((_, res) => json(res, 200, []), { mysql });
+  expect(await gateway.addSubscribers(target, two, AbortSignal.abort())).toEqual([{ contactId: 1, outcome: 'pending', reason: 'cancelled' }, { contactId: 2, outcome: 'pending', reason: 'cancelled' }]);
+  expect(seen).toHaveLength(0);
+});
+
+test('a rest that one worker is asked for is kept by another', async () => {
+  const at = 1_000_000;
+  const shared = new Map<string, number>();
+  const { gateway, settings } = await arrange((_, res) => res.writeHead(429, { 'retry-after': '120' }).end(), {}, () => at);
+  const first = createMailwizzGateway({ loadInstance: async () => settings, now: () => at, sharedRest: { note: async (instanceId, untilMs) => void shared.set(instanceId, untilMs) } });
+  closing.push(first.close);
+  await add(first);
+  expect(shared.get('client-1')).toBe(at + 120_000);
+  const { gateway: second, seen } = await arrange((_, res) => json(res, 200, []), { restUntilMs: shared.get('client-1') }, () => at);
+  expect((await add(second))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'rate_limited' });
+  expect(seen).toHaveLength(0);
+  await gateway.close();
+});
+
+test('a parked instance is not called, and taken up again when it is not parked any more', async () => {
+  let at = 1_000_000;
+  const { seen, settings } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))));
+  let parked = true;
+  const gateway = createMailwizzGateway({ loadInstance: async () => ({ ...settings, parked }), now: () => at });
+  closing.push(gateway.close);
+  expect((await add(gateway))[0]).toEqual({ contactId: 1, outcome: 'pending', reason: 'refused' });
+  expect([seen.length, await gateway.stateOf('client-1')]).toEqual([0, 'refused']);
+  parked = false;
+  at += 5_001;
+  expect((await add(gateway))[0]).toMatchObject({ outcome: 'injected' });
+});
+
+test('lists are read without MySQL: names, fields and sizes from the API, numbers where we know them', async () => {
+  const { gateway } = await arrange(({ path }, res) => {
+    if (path.includes('/fields')) return success(res, { data: { records: [{ field_id: '1', tag: 'EMAIL' }, { field_id: 2, tag: 'FNAME' }] } });
+    if (path.includes('/subscribers')) return success(res, { data: { count: '7', records: [] } });
+    return success(res, { data: { records: ['ab123cdefg45f', 'zz999zzzzz999'].map((list_uid) => ({ general: { list_uid, name: `List ${list_uid}` } })) } });
+  });
+  expect(await gateway.surveyLists('client-1')).toEqual([
+    { listUid: 'ab123cdefg45f', listId: 12, name: 'List ab123cdefg45f', fields: ['EMAIL', 'FNAME'], subscribers: 7 },
+    { listUid: 'zz999zzzzz999', listId: undefined, name: 'List zz999zzzzz999', fields: ['EMAIL', 'FNAME'], subscribers: 7 },
+  ]);
+  expect(await gateway.readLists('client-1')).toEqual([{ listId: 12, listUid: 'ab123cdefg45f', name: 'List ab123cdefg45f', fields: ['EMAIL', 'FNAME'] }]);
+});
+
+test('the subscribers of a list are read page by page through the API', async () => {
+  const { gateway } = await arrange(({ query }, res) => {
+    const page = Number(query.get('page'));
+    success(res, { data: { next_page: page === 1 ? 2 : null, records: [{ subscriber_uid: `u${page}`, EMAIL: `a${page}@example.test`, status: 'confirmed' }, { odd: 1 }] } });
+  });
+  const first = await gateway.readSubscribers(target, undefined, 50);
+  expect(first).toEqual({ subscribers: [{ email: 'a1@example.test', uid: 'u1', status: 'confirmed' }], unreadable: 1, cursor: 'api:2' });
+  expect(await gateway.readSubscribers(target, first.cursor, 50)).toMatchObject({ subscribers: [{ email: 'a2@example.test' }], cursor: undefined });
 });
 
 test('an instance that only errs is not asked once per contact', async () => {

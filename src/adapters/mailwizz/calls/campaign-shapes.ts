@@ -34,14 +34,12 @@ export type NewCampaign = {
 export type CampaignChange = Partial<Omit<NewCampaign, 'listUid'>>;
 
 const row = { campaign_id: maybeNumber, name: z.string(), status: z.string() };
-export const campaignRow = z
-  .looseObject({ campaign_uid: uid, ...row })
-  .transform((found): CampaignRow => ({
-    campaignUid: found.campaign_uid,
-    campaignId: found.campaign_id,
-    name: found.name,
-    status: found.status,
-  }));
+export const campaignRow = z.looseObject({ campaign_uid: uid, ...row }).transform((found): CampaignRow => ({
+  campaignUid: found.campaign_uid,
+  campaignId: found.campaign_id,
+  name: found.name,
+  status: found.status,
+}));
 
 /** List and segment are maps, or `[]` when there is none. Dates here are written for people, in the reader's language: they are left alone. */
 const named = <K extends string>(key: K) =>

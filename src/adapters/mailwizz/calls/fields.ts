@@ -16,15 +16,13 @@ export type NewField = {
 
 /** The type is a map on reading and on creation; a bare identifier is taken, too. */
 const type = z.union([z.looseObject({ identifier: z.string() }).transform((found) => found.identifier), maybeText]);
-const field = z
-  .looseObject({ field_id: id, tag: uid, label: maybeText, required: yesNo, type })
-  .transform((found): Field => ({
-    fieldId: found.field_id,
-    tag: found.tag,
-    label: found.label,
-    required: found.required,
-    type: found.type,
-  }));
+const field = z.looseObject({ field_id: id, tag: uid, label: maybeText, required: yesNo, type }).transform((found): Field => ({
+  fieldId: found.field_id,
+  tag: found.tag,
+  label: found.label,
+  required: found.required,
+  type: found.type,
+}));
 
 export const createFieldCalls = (api: Api) => ({
   /** All fields of a list: this listing has no pages. A field we cannot read makes the answer unknown, as its tag would count as missing. */
