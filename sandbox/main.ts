@@ -4,7 +4,8 @@ import { startSandbox } from './index';
 
 const help = `npm run sandbox [-- --port P] [--instances N] [--data-dir D] [--greylist-ms MS] [--json]
 Stand-ins on loopback: MailWizz over HTTP and MySQL (N instances, default 2), DNS, mail servers, Telegram. Runs in the foreground.
-Ports from P on (default 9400). Faults are switched over HTTP: POST <control_url>/faults {"route":"bulk","fault":"hang","count":1}.
+Ports from P on (default 9400). Faults and switches are set over HTTP: POST <control_url>/faults {"route":"bulk","fault":"hang","count":1}.
+docs/SANDBOX.md has every fault, switch and control route.
 --json prints one line when everything is ready.`;
 
 async function main(): Promise<void> {

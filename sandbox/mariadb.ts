@@ -24,7 +24,7 @@ export async function startMariadb({ dataDir, port }: { dataDir: string; port: n
   const flags = [
     '--no-defaults', `--user=${userName()}`, `--datadir=${data}`, `--socket=/tmp/email-engine-mariadb-${port}.sock`, `--port=${port}`, '--bind-address=127.0.0.1',
     `--pid-file=${join(dataDir, 'mariadb.pid')}`, '--skip-name-resolve', '--innodb-buffer-pool-size=512M', '--innodb-flush-log-at-trx-commit=2', '--skip-log-bin',
-    '--character-set-server=utf8mb4', '--innodb-log-file-size=256M', '--max-connections=100',
+    '--character-set-server=utf8mb4', '--innodb-log-file-size=256M', '--max-connections=300',
   ];
   const child = spawn('sh', ['-c', script, 'sh', find('mariadbd'), ...flags], { stdio: ['ignore', log, log, 'pipe'], detached: true });
   const url = `mysql://root@127.0.0.1:${port}`;

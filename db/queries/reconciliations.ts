@@ -48,7 +48,7 @@ export async function recordSeenPage(db: Db, { comparison, seen, unreadable, nex
           left join injections placed on placed.contact_id = contacts.id and placed.instance_id = ${instanceId} and placed.list_id = ${listId}
         where contacts.email_hash = any(${sql.param(seen.map((subscriber) => subscriber.email_hash))}::text[])),
       found as (
-        select *, state in ('pending', 'unknown') or (state = 'sending' and claimed_at < ${quiet}::timestamptz) was_open, doubled or seen_at = ${startedAt.toISOString()}::timestamptz again from known),
+        select *, state in ('pending', 'unknown') or (state = 'sending' and claimed_at < ${quiet}::timestamptz) was_open, doubled or coalesce(seen_at = ${startedAt.toISOString()}::timestamptz, false) again from known),
       ledger as (
         update injections set seen_at = ${startedAt.toISOString()}, updated_at = now(), subscriber_uid = case when found.again then injections.subscriber_uid else found.uid end,
           state = case when not found.was_open then injections.state when found.status = 'confirmed' then 'injected' else 'rejected' end,

@@ -3,7 +3,7 @@ import { campaignSwitches } from './switches/campaigns';
 import { subscriberSwitches } from './switches/subscribers';
 import { transportSwitches } from './switches/transport';
 
-export const switchesSchema = z.strictObject({ ...transportSwitches, ...subscriberSwitches, ...campaignSwitches });
+const switchesSchema = z.strictObject({ ...transportSwitches, ...subscriberSwitches, ...campaignSwitches });
 
 /** One value per question that is open about the real MailWizz; handlers read them anew with every call. */
 export type Switches = z.infer<typeof switchesSchema>;

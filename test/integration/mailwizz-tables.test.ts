@@ -120,7 +120,7 @@ test.each<[string, string, string]>([
   const tables = openTables();
   expect(await tables.add()).toEqual({ failed: reason });
   await expect(tables.lists()).rejects.toMatchObject({ kind: 'unavailable' });
-  const { findings } = await inspectInstance(standIn.settings);
+  const { findings } = await inspectInstance({ ...standIn.settings, apiUrl: 'http://127.0.0.1:1/api' });
   expect(findings.find(({ part }) => part === 'schema')).toMatchObject({ state: 'bad', code: reason });
 });
 

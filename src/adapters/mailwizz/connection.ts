@@ -12,6 +12,7 @@ export type Connections = ReturnType<typeof createConnections>;
 
 const statementMs = 10_000;
 const connectMs = 5_000;
+const closeMs = 3_000;
 const connectionsAtOnce = 4;
 /**
  * Strict: a value that does not fit is an error, never cut. Set whole, as NO_BACKSLASH_ESCAPES would open the quoting of the driver. The lock wait is
@@ -26,7 +27,16 @@ export function createConnections({ host, port, database, user, password, tls }:
   // Encrypted wherever the server can; proven only when asked for, since most MySQL servers prove themselves to nobody.
   let pool = open({ rejectUnauthorized: tls ?? false, verifyIdentity: tls ?? false });
 
-  return { lend, close: () => pool.end() };
+  return { lend, close };
+
+  /** A server that has fallen silent does not hold us back. */
+  async function close(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, closeMs);
+    });
+    await Promise.race([pool.end(), over]).finally(() => clearTimeout(timer));
+  }
 
   /** Give it back with `release`, or with `destroy` after any failure: the server then rolls back whatever it still held. */
   async function lend(): Promise<Lent> {

@@ -120,13 +120,15 @@ describe('create', () => {
   });
 
   test('concurrent creates of one address: one row with the mutex, several without', async () => {
-    const race = async () => (await Promise.all(Array.from({ length: 5 }, () => create({ EMAIL: 'race@example.test' })))).map(({ code }) => code).sort();
-    expect(await race()).toEqual([201, 409, 409, 409, 409]);
+    const race = async (EMAIL: string) => (await Promise.all(Array.from({ length: 5 }, () => create({ EMAIL })))).map(({ code }) => code).sort();
+    // More than once: the first finds the connections to the database still closed.
+    for (const EMAIL of ['r1@example.test', 'r2@example.test', 'r3@example.test', 'r4@example.test']) expect(await race(EMAIL)).toEqual([201, 409, 409, 409, 409]);
     await mailwizz.control('DELETE', '/subscribers');
     await mailwizz.switches({ mutex: false });
-    expect(await race()).toEqual([201, 201, 201, 201, 201]);
+    const stored = (await race('race@example.test')).filter((code) => code === 201).length;
+    expect(stored).toBeGreaterThan(1);
     const { lists } = await mailwizz.control('GET', '/truth');
-    expect(lists[0]).toMatchObject({ subscribers: 5, distinct_emails: 1, duplicates: 4 });
+    expect(lists[0]).toMatchObject({ subscribers: stored, distinct_emails: 1, duplicates: stored - 1 });
   });
 
   test('a plan that is used up says so', async () => {
