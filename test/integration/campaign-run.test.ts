@@ -247,4 +247,4 @@ test('a long campaign goes on in a new run and ends with its figures', async () 
     expect(activities.saveCampaign.mock.calls.at(-1)![0]).toMatchObject({ state: { status: 'completed' } });
     expect((await bench.client.workflow.getHandle(run.handle.workflowId, run.handle.firstExecutionRunId).describe()).status.name).toBe('CONTINUED_AS_NEW');
   });
-}, 120_000);
+}, 400_000);
