@@ -106,11 +106,11 @@ test('the status of a subscriber and the blacklists hold, and both ways say the 
 
 test('lists come with number, uid, fields and size, and their subscribers page by page, by either way', async () => {
   await gateway.addSubscribers(target, contactsOf(25));
-  expect((await gateway.readLists('client-1')).map(({ listId, fields }) => [listId, fields.length])).toEqual([[12, 13], [13, 13], [14, 13]]);
+  expect((await gateway.readLists('client-1')).map(({ listId, fields }) => [listId, fields.length])).toEqual([[12, 15], [13, 15], [14, 15]]);
   const { mysql: _, ...apiOnly } = standIn.settings;
   const throughApi = createMailwizzGateway({ loadInstance: async () => apiOnly, now: Date.now });
   for (const reader of [gateway, throughApi]) {
-    expect((await reader.surveyLists('client-1')).map(({ listId, subscribers, fields }) => [listId, subscribers, fields.length])).toEqual([[12, 25, 13], [13, 0, 13], [14, 0, 13]]);
+    expect((await reader.surveyLists('client-1')).map(({ listId, subscribers, fields }) => [listId, subscribers, fields.length])).toEqual([[12, 25, 15], [13, 0, 15], [14, 0, 15]]);
     const found: string[] = [];
     let cursor: string | undefined;
     do {
