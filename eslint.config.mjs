@@ -53,6 +53,9 @@ export default defineConfig(
   arrow(['src/api/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/client', '@temporalio/common', 'express', 'helmet', 'zod', 'swagger-ui-dist', 'node:[a-z/]+']),
   // The composition root of the API opens what lies below it.
   arrow(['src/api/server.ts'], ['.*'], ['.*']),
+  arrow(['src/cli/**'], ['db', 'adapters', 'domain', 'api/server', 'api/keys', 'api/instance-checks', 'instance-settings', 'worker', 'config', 'log', 'temporal'], ['node:[a-z/]+', 'zod']),
+  // A stand-in that shares our code, or our types, only proves that we agree with ourselves.
+  { files: ['sandbox/**'], rules: { 'no-restricted-imports': ['error', { patterns: [{ regex: '^(\\.\\./)+(src|db|scripts|test|bench)(/|$)', message: 'a stand-in knows nothing of the engine' }] }] } },
   { files: ['test/**', 'bench/**', 'sandbox/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/require-await': 'off' } },
   {
     files: ['test/**'],
@@ -66,5 +69,7 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-call': 'off',
     },
   },
+  // They run before anything is installed.
+  { files: ['scripts/**/*.mjs'], rules: { 'no-restricted-imports': ['error', { patterns: [{ regex: '^(?!node:|\\./|(\\.\\./)+(?!\\.\\./|src|db|sandbox|test|bench))', message: 'scripts import node: and each other' }] }] } },
   { files: ['**/*.mjs', '**/*.cjs'], rules: { 'no-unused-vars': ['error', { varsIgnorePattern: '^_' }] }, languageOptions: { globals: { process: 'readonly', console: 'readonly', require: 'readonly', module: 'readonly', URL: 'readonly', fetch: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', Buffer: 'readonly', AbortSignal: 'readonly', __dirname: 'readonly' } } },
 );

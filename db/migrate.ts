@@ -8,7 +8,9 @@ const migrationLock = 7_251_907;
 
 /** Brings the database to the newest schema and makes this and the next two months' partitions. Safe to repeat and to run twice at once. */
 export async function migrateDatabase(url: string): Promise<void> {
-  const client = new Client({ connectionString: url });
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  // Without a listener, a connection that breaks between two statements would end the process; the next statement says it too.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);

@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createStack, freePort, startChild, waitFor } from './lib/children.mjs';
+import { createStack, startChild } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
 import { startServices } from './lib/services.mjs';
-import { root } from './lib/settings.mjs';
+import { startSandbox } from './lib/sandbox.mjs';
+import { root, withoutEngineSettings } from './lib/settings.mjs';
 
 const names = readdirSync(join(root, 'bench')).filter((file) => file.endsWith('.ts') && !file.startsWith('support')).map((file) => file.slice(0, -3));
 const [name, ...args] = process.argv.slice(2);
@@ -27,22 +28,13 @@ const stack = createStack();
 ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
 let code = 1;
 try {
-  const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, ...env } = process.env;
-  const sandboxEnv = ['pipeline', 'mailwizz'].includes(name) ? await startSandbox() : '';
+  const env = withoutEngineSettings(process.env);
+  const sandbox = ['pipeline', 'mailwizz'].includes(name) ? await startSandbox({ dataDir, port: 29_400, env }, stack) : undefined;
   const services = name === 'start' ? { env } : await startServices(env, dataDir, stack);
-  const bench = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', `bench/${name}.ts`, ...args], { cwd: root, stdout: 'inherit', env: { ...services.env, BENCH_DIR: dataDir, BENCH_SANDBOX: sandboxEnv } }));
+  const bench = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', `bench/${name}.ts`, ...args], { cwd: root, stdout: 'inherit', env: { ...services.env, BENCH_DIR: dataDir, BENCH_ROOT_PID: String(process.pid), BENCH_SANDBOX: JSON.stringify(sandbox ?? {}) } }));
   code = await bench.exited;
 } finally {
   await stack.stop();
   rmSync(dataDir, { recursive: true, force: true });
 }
 process.exit(code);
-
-async function startSandbox() {
-  const port = await freePort(29400);
-  const child = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', 'sandbox/main.ts', '--json', '--port', String(port), '--data-dir', join(dataDir, 'sandbox')], { cwd: root, stdout: 'pipe', logFile: join(dataDir, 'logs', 'sandbox.log') }));
-  let text = '';
-  child.stdout.on('data', (part) => (text += part));
-  await waitFor(async () => text.includes('\n'), { what: 'The sandbox', child });
-  return text.trim();
-}

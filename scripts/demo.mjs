@@ -5,11 +5,12 @@ import { createStack, freePort, isListening, startChild, waitFor } from './lib/c
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
 import { runUntilStopped, startServices } from './lib/services.mjs';
-import { dataDirOf, loadEnvironment, root } from './lib/settings.mjs';
+import { startSandbox } from './lib/sandbox.mjs';
+import { dataDirOf, loadEnvironment, root, withoutEngineSettings } from './lib/settings.mjs';
 
 const help = `npm run demo [-- --exit]
 A working hub with stand-ins for MailWizz, DNS and mail servers, nine sources and 2,000 contacts going through. Needs nothing prepared;
-data lives in DATA_DIR (default .data/demo). Stays up until Ctrl-C; --exit ends when everything has settled, with 0 only if all sums add up.`;
+data lives in DATA_DIR/demo (default .data/demo), apart from all other, and no other setting but PORT and LOG_LEVEL is looked at. Stays up until Ctrl-C; --exit ends when everything has settled, with 0 only if all sums add up.`;
 
 if (process.argv.includes('--help')) {
   console.log(help);
@@ -18,9 +19,10 @@ if (process.argv.includes('--help')) {
 const say = (text) => console.log(text);
 const started = Date.now();
 ensureDependencies();
-const env = loadEnvironment();
+// Addresses, keys and mail servers in the settings are somebody's real ones: the demo keeps to its own.
+const env = withoutEngineSettings(loadEnvironment());
 ensureMariadb(env);
-const dataDir = dataDirOf(env, '.data/demo');
+const dataDir = dataDirOf({ DATA_DIR: join(env.DATA_DIR || '.data', 'demo') });
 const stack = createStack();
 try {
   await run();
@@ -32,10 +34,7 @@ try {
 
 async function run() {
   say('Starting Postgres, Temporal and the sandbox …');
-  const sandboxPart = startSandbox();
-  // DATABASE_URL and TEMPORAL_ADDRESS name somebody's real data: the demo keeps to its own.
-  const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, TEMPORAL_UI_URL: ___, ...own } = env;
-  const [{ env: settings }, sandbox] = await Promise.all([startServices(own, dataDir, stack), sandboxPart]);
+  const [{ env: settings }, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port: 9400, env }, stack)]);
   const port = await freePort(Number(env.PORT) || 8080);
   const engineEnv = {
     ...settings,
@@ -70,17 +69,6 @@ async function run() {
   }
   console.error(`\nEverything stays up; Ctrl-C ends it. Operator key: ${engineEnv.ADMIN_API_KEY}`);
   await runUntilStopped(stack, engine.exited);
-}
-
-async function startSandbox() {
-  const port = await freePort(9400);
-  const child = stack.add(
-    startChild(process.execPath, ['-r', 'tsx/cjs', 'sandbox/main.ts', '--json', '--port', String(port), '--data-dir', join(dataDir, 'sandbox')], { cwd: root, env, stdout: 'pipe', logFile: join(dataDir, 'logs', 'sandbox.log') }),
-  );
-  let text = '';
-  child.stdout.on('data', (part) => (text += part));
-  await waitFor(async () => text.includes('\n'), { what: 'The sandbox', child });
-  return JSON.parse(text);
 }
 
 /** One operator key for all runs of this demo's data. */

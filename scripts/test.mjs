@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createStack, freePort, startChild, waitFor } from './lib/children.mjs';
+import { createStack } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
 import { startServices } from './lib/services.mjs';
-import { root, say } from './lib/settings.mjs';
+import { startSandbox } from './lib/sandbox.mjs';
+import { root, say, withoutEngineSettings } from './lib/settings.mjs';
 
 const help = `npm test [-- JEST ARGUMENTS]
 Types, lint, then every test against a Postgres, Temporal, MariaDB and sandbox of its own, which it starts and removes. Ends with "N passed, N failed".`;
@@ -32,9 +33,10 @@ mkdirSync(join(dataDir, 'logs'));
 const stack = createStack();
 ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
 try {
-  const { DATABASE_URL: _, TEMPORAL_ADDRESS: __, ...env } = process.env;
+  const env = withoutEngineSettings(process.env);
   say('Starting Postgres, Temporal and the sandbox for the tests …');
-  const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox()]);
+  const port = 19_400 + Math.floor(Math.random() * 1_000) * 10;
+  const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port, args: ['--greylist-ms', '500'], env }, stack)]);
   runJest({ ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' });
 } catch (error) {
   console.error(error.message);
@@ -50,17 +52,6 @@ function check(name, command, args) {
   say(`Checking ${name} …`);
   const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   totals[status === 0 ? 'passed' : 'failed'] += 1;
-}
-
-async function startSandbox() {
-  const port = await freePort(19400 + Math.floor(Math.random() * 1000) * 10);
-  const child = stack.add(
-    startChild(process.execPath, ['-r', 'tsx/cjs', 'sandbox/main.ts', '--json', '--port', String(port), '--data-dir', join(dataDir, 'sandbox'), '--greylist-ms', '500'], { cwd: root, stdout: 'pipe', logFile: join(dataDir, 'logs', 'sandbox.log') }),
-  );
-  let text = '';
-  child.stdout.on('data', (part) => (text += part));
-  await waitFor(async () => text.includes('\n'), { what: 'The sandbox', child });
-  return JSON.parse(text);
 }
 
 function runJest(env) {

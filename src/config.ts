@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -38,22 +39,37 @@ const servers = z
   .string()
   .transform((text, context) => {
     const list = text.split(',').map((part) => part.trim());
-    return list.every((part) => /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\])(:\d{1,5})?$/.test(part)) ? list : refuse(context, 'is a list of ip:port');
+    return list.every(isServer) ? list : refuse(context, 'is a list of ip:port, such as 9.9.9.9:53 or [2620:fe::fe]:53');
   })
   .optional();
+
+function isServer(text: string): boolean {
+  const [, v4, v6, port = '53'] = /^(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\])(?::(\d+))?$/.exec(text) ?? [];
+  return (isIP(v4 ?? '') === 4 || isIP(v6 ?? '') === 6) && isPort(port);
+}
+const isPort = (text: string) => Number(text) >= 1 && Number(text) <= 65_535;
 
 function refuse(context: z.core.$RefinementCtx, message: string): never {
   context.addIssue({ code: 'custom', message, input: undefined });
   return z.NEVER;
 }
 
-const environment = z.object({
-  DATABASE_URL: z.string('is missing: postgres://user:password@host:5432/database').regex(/^postgres(ql)?:\/\//, 'begins with postgres://'),
+/** What is needed to reach what is stored, and nothing more: all that a command of an operator asks for. */
+const storeEnvironment = z.object({
+  DATABASE_URL: z
+    .string('is missing: postgres://user:password@host:5432/database')
+    .regex(/^postgres(ql)?:\/\//, 'begins with postgres://')
+    .refine((text) => URL.canParse(text.replace('@/', '@socket/')), 'is no URL: postgres://user:password@host:5432/database, with %xx for special characters in the password'),
   DATA_DIR: z.string().default('.data'),
+  SECRETS_KEY: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=$/, 'is <key id>:<32 bytes in base64>').optional(),
+  SECRETS_OLD_KEYS: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=(,[\w-]{1,20}:[A-Za-z0-9+/]{43}=){0,9}$/, 'is a list of <key id>:<32 bytes in base64>').optional(),
+});
+
+const environment = storeEnvironment.extend({
   HOST: z.string().default('127.0.0.1'),
   PORT: count(8080, 1, 65_535),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is one of fatal, error, warn, info, debug, trace, silent').default('info'),
-  TEMPORAL_ADDRESS: z.string('is missing: host:7233').regex(/^[^\s:]+:\d{1,5}$/, 'is host:port'),
+  TEMPORAL_ADDRESS: z.string('is missing: host:7233').refine((text) => isPort(/^[^\s:]+:(\d{1,5})$/.exec(text)?.[1] ?? ''), 'is host:port'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_API_KEY: z.string().optional(),
   TEMPORAL_TLS_CERT: z.string().optional(),
@@ -61,9 +77,7 @@ const environment = z.object({
   TEMPORAL_TLS_CA: z.string().optional(),
   TEMPORAL_UI_URL: z.url('is a URL').optional(),
   TASK_QUEUE: z.string().regex(/^[\w.-]{1,100}$/, 'is up to 100 letters, digits, . _ -').default('email-engine'),
-  SECRETS_KEY: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=$/, 'is <key id>:<32 bytes in base64>').optional(),
-  SECRETS_OLD_KEYS: z.string().regex(/^[\w-]{1,20}:[A-Za-z0-9+/]{43}=(,[\w-]{1,20}:[A-Za-z0-9+/]{43}=){0,9}$/, 'is a list of <key id>:<32 bytes in base64>').optional(),
-  ADMIN_API_KEY: z.string().regex(/^ee_adm_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/, 'has the form ee_adm_… of `email-engine keys create --operator`').optional(),
+  ADMIN_API_KEY: z.string().regex(/^ee_adm_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/, 'has the form ee_adm_… of `email-engine keys create`').optional(),
   VERIFICATION_DEPTH: z.enum(['syntax', 'dns', 'smtp'], 'is syntax, dns or smtp').default('dns'),
   DNS_SERVERS: servers,
   DNS_TIMEOUT: duration('5s'),
@@ -91,21 +105,34 @@ const environment = z.object({
 });
 
 export type Config = ReturnType<typeof loadConfig>;
+export type StoreConfig = Pick<Config, 'databaseUrl' | 'dataDir' | 'secretsKey' | 'secretsOldKeys'>;
+
+/** An empty setting (`PORT=` in .env) means: not set. */
+const withoutEmpty = (env: Record<string, string | undefined>) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+const toLines = (error: z.ZodError | undefined) => error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
+
+/** What an operator's command needs: Temporal may be anywhere or nowhere. */
+export function loadStoreConfig(env: Record<string, string | undefined>): StoreConfig {
+  const parsed = storeEnvironment.safeParse(withoutEmpty(env));
+  if (!parsed.success) throw new ConfigError(toLines(parsed.error));
+  return toStoreConfig(parsed.data);
+}
+
+const toStoreConfig = (set: z.infer<typeof storeEnvironment>) => ({
+  databaseUrl: set.DATABASE_URL,
+  dataDir: set.DATA_DIR,
+  secretsKey: set.SECRETS_KEY,
+  secretsOldKeys: set.SECRETS_OLD_KEYS,
+});
 
 /** The only reader of the environment. Throws ConfigError with every wrong setting in words; unknown settings are none of our business. */
 export function loadConfig(env: Record<string, string | undefined>) {
-  // An empty setting (`PORT=` in .env) means: not set.
-  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
-  const lines = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
-  if (env['VERIFICATION_DEPTH'] === 'smtp') {
-    if (!env['SMTP_HELO_NAME']) lines.push('SMTP_HELO_NAME is missing: VERIFICATION_DEPTH=smtp needs the name we greet mail servers with');
-    if (!env['SMTP_MAIL_FROM']) lines.push('SMTP_MAIL_FROM is missing: VERIFICATION_DEPTH=smtp needs a sender address that we own');
-  }
+  const parsed = environment.safeParse(withoutEmpty(env));
+  const lines = [...toLines(parsed.error), ...findContradictions(env)];
   if (!parsed.success || lines.length > 0) throw new ConfigError(lines);
   const set = parsed.data;
   return {
-    databaseUrl: set.DATABASE_URL,
-    dataDir: set.DATA_DIR,
+    ...toStoreConfig(set),
     host: set.HOST,
     port: set.PORT,
     logLevel: set.LOG_LEVEL,
@@ -120,8 +147,6 @@ export function loadConfig(env: Record<string, string | undefined>) {
           : { ca: set.TEMPORAL_TLS_CA, cert: set.TEMPORAL_TLS_CERT, key: set.TEMPORAL_TLS_KEY },
       uiUrl: set.TEMPORAL_UI_URL,
     },
-    secretsKey: set.SECRETS_KEY,
-    secretsOldKeys: set.SECRETS_OLD_KEYS,
     adminApiKey: set.ADMIN_API_KEY,
     verification: {
       depth: set.VERIFICATION_DEPTH,
@@ -149,12 +174,25 @@ export function loadConfig(env: Record<string, string | undefined>) {
   };
 }
 
+/** Settings that are right each by itself and mean nothing together. */
+function findContradictions(env: Record<string, string | undefined>): string[] {
+  const lines: string[] = [];
+  if (env['VERIFICATION_DEPTH'] === 'smtp') {
+    if (!env['SMTP_HELO_NAME']) lines.push('SMTP_HELO_NAME is missing: VERIFICATION_DEPTH=smtp needs the name we greet mail servers with');
+    if (!env['SMTP_MAIL_FROM']) lines.push('SMTP_MAIL_FROM is missing: VERIFICATION_DEPTH=smtp needs a sender address that we own');
+  }
+  if (env['TEMPORAL_TLS_CERT'] && !env['TEMPORAL_TLS_KEY']) lines.push('TEMPORAL_TLS_KEY is missing: TEMPORAL_TLS_CERT is nothing without its key');
+  if (env['TEMPORAL_TLS_KEY'] && !env['TEMPORAL_TLS_CERT']) lines.push('TEMPORAL_TLS_CERT is missing: TEMPORAL_TLS_KEY is nothing without its certificate');
+  if (env['SECRETS_OLD_KEYS'] && !env['SECRETS_KEY']) lines.push('SECRETS_KEY is missing: SECRETS_OLD_KEYS only stand beside the key that seals');
+  return lines;
+}
+
 export type SecretsKeys = { keys: Map<string, Buffer>; currentKid: string };
 
-const secretsFile = (config: Config) => join(config.dataDir, 'secrets-key');
+const secretsFile = (config: StoreConfig) => join(config.dataDir, 'secrets-key');
 
 /** The keys of what is sealed at rest: the settings, else a file under DATA_DIR made once. The first seals; all of them open. */
-export function loadSecretsKeys(config: Config): SecretsKeys {
+export function loadSecretsKeys(config: StoreConfig): SecretsKeys {
   const fromSettings = config.secretsKey !== undefined;
   const lines = fromSettings ? [config.secretsKey, ...(config.secretsOldKeys?.split(',') ?? [])] : readOrMakeKeys(secretsFile(config)).trim().split(/\s+/);
   const keys = new Map<string, Buffer>();
@@ -179,7 +217,7 @@ function readOrMakeKeys(file: string): string {
 }
 
 /** Puts a new key in front of the file's keys: from the next start on it seals, the others still open. Answers its id. */
-export function addSecretsKey(config: Config): string {
+export function addSecretsKey(config: StoreConfig): string {
   if (config.secretsKey !== undefined) throw new ConfigError(['SECRETS_KEY is set: put a new key there and the present one into SECRETS_OLD_KEYS']);
   const file = secretsFile(config);
   const known = readOrMakeKeys(file);

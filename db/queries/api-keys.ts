@@ -1,15 +1,17 @@
 import { and, desc, eq, isNull, sql } from 'drizzle-orm';
-import type { DbHandle } from '../client';
+import type { DbHandle, Tx } from '../client';
 import { apiKeys } from '../schema';
 
 export type StoredKey = typeof apiKeys.$inferSelect;
+
+const isLive = and(isNull(apiKeys.revokedAt), sql`(${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`);
 
 /** A key that may be used now; the caller compares the secret. */
 export async function findLiveKey(db: DbHandle, keyId: string): Promise<StoredKey | undefined> {
   const [found] = await db
     .select()
     .from(apiKeys)
-    .where(and(eq(apiKeys.keyId, keyId), isNull(apiKeys.revokedAt), sql`(${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`))
+    .where(and(eq(apiKeys.keyId, keyId), isLive))
     .limit(1);
   return found;
 }
@@ -32,11 +34,24 @@ export async function revokeKey(db: DbHandle, key: { sourceId: string; keyId: st
   return revoked.length === 1;
 }
 
+export async function listOperatorKeys(db: DbHandle): Promise<StoredKey[]> {
+  return db.select().from(apiKeys).where(isNull(apiKeys.sourceId)).orderBy(apiKeys.id).limit(1_000);
+}
+
+/** Never the last live one: nobody could come in any more. The rows are locked, so that two at once do not revoke each other's last. */
+export async function revokeOperatorKey(tx: Tx, keyId: string): Promise<'revoked' | 'absent' | 'last'> {
+  const live = await tx.select({ keyId: apiKeys.keyId }).from(apiKeys).where(and(isNull(apiKeys.sourceId), isLive)).orderBy(apiKeys.id).limit(1_000).for('update');
+  if (!live.some((key) => key.keyId === keyId)) return 'absent';
+  if (live.length === 1) return 'last';
+  await tx.update(apiKeys).set({ revokedAt: new Date() }).where(eq(apiKeys.keyId, keyId));
+  return 'revoked';
+}
+
 export async function hasAdminKey(db: DbHandle): Promise<boolean> {
   const [found] = await db
     .select({ id: apiKeys.id })
     .from(apiKeys)
-    .where(and(eq(apiKeys.kind, 'adm'), isNull(apiKeys.revokedAt)))
+    .where(and(eq(apiKeys.kind, 'adm'), isLive))
     .limit(1);
   return found !== undefined;
 }

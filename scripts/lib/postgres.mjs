@@ -26,6 +26,8 @@ const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   log_min_messages: 'warning',
+  // Details of an error hold the values it is about: addresses of people.
+  log_error_verbosity: 'terse',
   lc_messages: 'C',
   timezone: 'UTC',
 };
@@ -128,14 +130,16 @@ function postmasterPid(data) {
 /** A server whose owner is gone is still shutting down, or was left by a crash of its owner: it is asked to stop before ours starts. */
 async function stopStale(data) {
   const pid = postmasterPid(data);
-  if (!pid || !isPostgres(pid)) return;
+  if (!pid || !isServerOf(pid, data)) return;
   process.kill(pid, 'SIGINT');
-  await waitFor(async () => !isPostgres(pid), { what: 'An earlier Postgres', limitMs: 30_000 });
+  await waitFor(async () => !isServerOf(pid, data), { what: 'An earlier Postgres', limitMs: 30_000 });
 }
 
-function isPostgres(pid) {
+/** The number in a pid file may be anybody's by now: only a Postgres on our own folder is ours to stop. */
+function isServerOf(pid, data) {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres');
+    const [program, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return program.endsWith('postgres') && args.includes(data);
   } catch {
     return false;
   }

@@ -1,3 +1,5 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { startPostgres } from './postgres.mjs';
 import { startTemporal } from './temporal.mjs';
 
@@ -6,6 +8,7 @@ export async function startServices(env, dataDir, stack) {
   const postgres = env.DATABASE_URL ? undefined : startPostgres(dataDir).then((part) => stack.add(part));
   const temporal = env.TEMPORAL_ADDRESS ? undefined : startTemporal(dataDir).then((part) => stack.add(part));
   const [database, server] = await Promise.all([postgres, temporal]);
+  stack.add(leaveAddresses(dataDir, { ...(database && { DATABASE_URL: database.url }), ...(server && { TEMPORAL_ADDRESS: server.address, TEMPORAL_UI_URL: server.uiUrl }) }));
   return {
     database,
     server,
@@ -17,6 +20,14 @@ export async function startServices(env, dataDir, stack) {
       ...(server && !env.TEMPORAL_UI_URL && { TEMPORAL_UI_URL: server.uiUrl }),
     },
   };
+}
+
+/** Commands of an operator (`email-engine keys …`) find what is served here; the address of the database holds its password. */
+function leaveAddresses(dataDir, addresses) {
+  const file = join(dataDir, 'services.json');
+  writeFileSync(`${file}.new`, JSON.stringify(addresses), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return { stop: async () => rmSync(file, { force: true }) };
 }
 
 /** Runs until the first SIGINT or SIGTERM, until `ended` does or a server is given up; stops everything in reverse order. */

@@ -4,20 +4,29 @@ import { fileURLToPath } from 'node:url';
 
 export const root = resolve(fileURLToPath(import.meta.url), '../../..');
 
-/** The environment wins over `.env`. */
+const line = /^\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|(.*?))(?:\s+#.*)?\s*$/;
+
+/** The environment wins over `.env`, or over the file that ENV_FILE names. */
 export function loadEnvironment() {
-  const file = join(root, '.env');
+  const file = process.env.ENV_FILE || join(root, '.env');
   if (!existsSync(file)) return { ...process.env };
-  const lines = readFileSync(file, 'utf8').split(/\r?\n/);
-  const pairs = lines.flatMap((line) => {
-    const match = /^\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line);
-    return match ? [[match[1], match[2].replace(/^(['"])(.*)\1$/, '$2')]] : [];
+  const pairs = readFileSync(file, 'utf8').split(/\r?\n/).flatMap((text) => {
+    const [, name, double, single, plain] = line.exec(text) ?? [];
+    return name ? [[name, double ?? single ?? plain ?? '']] : [];
   });
   return { ...Object.fromEntries(pairs), ...process.env };
 }
 
-export function dataDirOf(env, fallback = '.data') {
-  const dir = resolve(root, env.DATA_DIR || fallback);
+/** Settings that name somebody's real data, keys, mail servers or chats, or how the engine behaves towards them. */
+const ofTheEngine = /^(DATABASE_URL|HOST|TASK_QUEUE|ADMIN_API_KEY|SECRETS_\w+|TEMPORAL_\w+|VERIFICATION_\w+|DNS_\w+|SMTP_\w+|TELEGRAM_\w+|INJECTION_WAITS|INGEST_WAIT|DUE_BUCKET)$/;
+
+/** What a world of its own (the demo, the tests, a benchmark) takes over: nothing that reaches the real one, and no `.env` read later. */
+export function withoutEngineSettings(env) {
+  return { ...Object.fromEntries(Object.entries(env).filter(([name]) => !ofTheEngine.test(name))), ENV_FILE: '/dev/null' };
+}
+
+export function dataDirOf(env) {
+  const dir = resolve(root, env.DATA_DIR || '.data');
   mkdirSync(join(dir, 'logs'), { recursive: true });
   return dir;
 }

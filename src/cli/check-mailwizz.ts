@@ -4,9 +4,10 @@ import { createFields } from '../adapters/mailwizz/create-fields';
 import { type Finding, inspectInstance, type InstanceReport } from '../adapters/mailwizz/report';
 import { createVault } from '../adapters/vault';
 import { toReport } from '../api/instance-checks';
-import { loadConfig, loadSecretsKeys } from '../config';
+import { loadSecretsKeys, loadStoreConfig } from '../config';
 import { createInstanceLoader } from '../instance-settings';
 import type { Command } from './commands';
+import { readSettings } from './settings';
 
 const marks = { good: 'ok  ', warn: 'warn', bad: 'BAD ', skipped: '-   ' } as const;
 
@@ -18,7 +19,7 @@ nothing there. --create-fields makes the fields that lists lack, then looks agai
 Exit 0 when nothing is bad, 1 when something is, 2 for an unknown instance.`,
   options: { options: { json: { type: 'boolean', default: false }, 'create-fields': { type: 'boolean', default: false } } },
   async run(values, names) {
-    const config = loadConfig(process.env);
+    const config = loadStoreConfig(readSettings());
     const database = openDatabase(config.databaseUrl, 2, () => undefined);
     try {
       const known = (await listInstanceStates(database.db)).map((instance) => instance.instance_id);

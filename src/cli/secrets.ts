@@ -1,8 +1,9 @@
-import { openDatabase } from '../../db/client';
 import { listSealed, replaceSeal, type SealedInstance } from '../../db/queries/secrets';
 import { createVault, kidOf, type Vault } from '../adapters/vault';
-import { addSecretsKey, loadConfig, loadSecretsKeys, type SecretsKeys } from '../config';
+import { addSecretsKey, loadSecretsKeys, loadStoreConfig, type SecretsKeys } from '../config';
 import type { Command } from './commands';
+import { withDatabase } from './database';
+import { readSettings } from './settings';
 
 const rowsAtOnce = 100;
 const columns = [
@@ -20,7 +21,7 @@ The order matters: every process must know the new key before a secret is sealed
   keys in the settings  SECRETS_KEY=<new>, SECRETS_OLD_KEYS=<present>, restart api and worker, rotate, then drop SECRETS_OLD_KEYS`,
   options: { options: { json: { type: 'boolean', default: false } } },
   async run(values, [order]) {
-    const config = loadConfig(process.env);
+    const config = loadStoreConfig(readSettings());
     if (order === 'new-key') {
       console.log(`Key ${addSecretsKey(config)} is made. Restart api and worker, then: email-engine secrets rotate`);
       return 0;
@@ -29,16 +30,11 @@ The order matters: every process must know the new key before a secret is sealed
       console.error(secretsCommand.help);
       return 2;
     }
-    const database = openDatabase(config.databaseUrl, 1, () => undefined);
-    try {
-      const keys = loadSecretsKeys(config);
-      const { sealed, kept } = await rotate(database.db, keys);
-      if (values.get('json') === true) console.log(JSON.stringify({ key_id: keys.currentKid, sealed, kept }));
-      else console.log(`${sealed} secrets are sealed with key ${keys.currentKid} now; ${kept} were already.`);
-      return 0;
-    } finally {
-      await database.close();
-    }
+    const keys = loadSecretsKeys(config);
+    const { sealed, kept } = await withDatabase(config.databaseUrl, (db) => rotate(db, keys));
+    if (values.get('json') === true) console.log(JSON.stringify({ key_id: keys.currentKid, sealed, kept }));
+    else console.log(`${sealed} secrets are sealed with key ${keys.currentKid} now; ${kept} were already.`);
+    return 0;
   },
 };
 
