@@ -39,7 +39,7 @@ test('an instance that is well is good in every part, and nothing was written', 
 test('fields that a list lacks are named', async () => {
   const { report, of } = await inspect(healthy(['EMAIL', 'FNAME', 'LNAME']));
   expect(of('fields')).toMatchObject({ state: 'warn', code: 'fields_missing', facts: { lists_lacking: 1 } });
-  expect(report.lists[0]!.missing).toEqual(['COMPANY', 'PHONE', 'WEBSITE', 'SOURCE', 'CATEGORY', 'TAGS', 'TAGSET', 'COUNTRY', 'LANGUAGE', 'BUCKET']);
+  expect(report.lists[0]!.missing).toEqual(['COMPANY', 'PHONE', 'WEBSITE', 'SOURCE', 'CATEGORY', 'TAGS', 'TAGSET', 'COUNTRY', 'LANGUAGE', 'BUCKET', 'SOURCES', 'SCORE']);
   expect(report.good).toBe(true);
 });
 
