@@ -47,6 +47,7 @@ export type NamedList = { list_id: number; list_uid: string; name: string; field
 
 /** Lists as an operator names them; those that are not named stay. A uid is one list's: its row under another number goes. */
 export async function replaceLists(tx: Tx, instanceId: string, lists: NamedList[]): Promise<void> {
+  await tx.execute(sql`select from mailwizz_instances where instance_id = ${instanceId} for no key update`); // two at once would meet in the uids
   const named = sql`select * from json_to_recordset(${JSON.stringify(lists)}::json) as x(list_id int, list_uid text, name text, fields jsonb)`;
   await tx.execute(sql`
     with named as (${named})

@@ -20,6 +20,8 @@ const titles: Record<string, string> = {
 
 /** Answers of Postgres, its pool and the way to it that mean: come back soon. 57014 is a statement over its time limit, 25006 a standby. */
 const databaseAway = /^(E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)|57(014|P0[1-5])|08\w{3}|53\w{3}|25(006|P03)|40001|40P01|55P03)$/;
+/** What was free or there when we looked, and is not any more: unique and foreign keys, exclusions. */
+const takenMeanwhile = /^23(503|505|P01)$/;
 /** gRPC: cancelled, unknown, deadline exceeded, permission denied, resource exhausted, aborted, unimplemented (a proxy answers), internal, unavailable, unauthenticated. The others are ours. */
 const temporalAway = new Set([1, 2, 4, 7, 8, 10, 12, 13, 14, 16]);
 
@@ -60,6 +62,7 @@ export function toProblem(error: unknown): Problem {
     }));
     return { type: '/problems/invalid', title: 'The request is not valid', status: 422, detail: errors.map(({ field, message }) => `${field || 'body'}: ${message}`).join('; ').slice(0, 1_000), errors };
   }
+  if (takenMeanwhile.test(codeOf(error))) return { type: '/problems/conflict', title: titles['conflict'] ?? '', status: 409, detail: 'Somebody else changed the same thing at the same moment. Look at it, and send it again.' };
   if (isDatabaseAway(error)) return away('The database is not available. Send it again, a delivery with the same Idempotency-Key: what was stored already is not stored twice.');
   if (isTemporalAway(error)) return away('Temporal is not available. Send it again.');
   const status = typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number' ? error.status : 500;

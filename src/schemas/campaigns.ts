@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { paging } from './requests';
+import { paging, search, word } from './requests';
 import { abFallbacks, abMetrics, variantKeys } from '../domain/ab-test';
 import { campaignStatuses, recipientOutcomes } from '../domain/campaign';
 import { isZone, parseInstant, parseLocal } from '../domain/schedule';
 import { isTargetTag } from '../domain/segment';
 import { weekdays } from '../domain/send-window';
 
-const word = (max: number) => z.string().trim().min(1).max(max);
 const line = (max: number) => word(max).regex(/^[^\u0000-\u001f\u007f\u2028\u2029]*$/, 'is one line without control characters');
 const id = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const limit = z.number().int().min(1).max(100_000_000);
@@ -70,7 +69,7 @@ export const campaignFilter = paging.extend({
   status: z.enum(campaignStatuses).optional(),
   source_id: word(100).optional(),
   mailwizz_instance: word(50).optional(),
-  q: z.string().trim().min(2).max(100).optional(),
+  q: search.optional(),
   archived: z.enum(['true', 'false']).default('false'),
 });
 export const audienceQuery = z.strictObject({ sample: z.coerce.number().int().min(0).max(100).default(10) });

@@ -5,8 +5,9 @@ import { contactStatuses, sourceTypes } from '../domain/contact';
 import { poisonOfText } from './poison';
 
 const largestInt = 2_147_483_647;
-const text = () => z.string().refine((value) => poisonOfText(value) === undefined, 'holds a NUL character or half of a surrogate pair');
-const word = (max: number) => text().trim().min(1).max(max);
+export const text = () => z.string().refine((value) => poisonOfText(value) === undefined, 'holds a NUL character or half of a surrogate pair');
+export const word = (max: number) => text().trim().min(1).max(max);
+export const search = text().trim().min(2).max(100);
 /** Categories are compared in small letters, as ingest stores them. Small letters first: some characters grow. */
 const category = () => text().trim().toLowerCase().min(1).max(100);
 const instanceId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,49}$/, 'is up to 50 small letters, digits and dashes');
@@ -42,7 +43,9 @@ export const newSource = z.strictObject({
   default_list_mapping: mapping.nullish(),
 });
 export const sourceChanges = newSource.omit({ source_id: true, source_type: true }).extend({ is_active: z.boolean() }).partial();
-export const newKey = z.strictObject({ name: word(255).default('key'), expires_at: z.iso.datetime({ offset: true }).optional() });
+/** Beyond these years a time is written in ways that Postgres does not read. */
+const isOfOurTime = (time: string) => new Date(time) >= new Date('2000-01-01T00:00:00Z') && new Date(time) < new Date('3000-01-01T00:00:00Z');
+export const newKey = z.strictObject({ name: word(255).default('key'), expires_at: z.iso.datetime({ offset: true }).refine(isOfOurTime, 'is a time between 2000 and 2999').optional() });
 
 export const contactFilter = paging.extend({
   source_id: word(100).optional(),
@@ -50,7 +53,7 @@ export const contactFilter = paging.extend({
   category: category().optional(),
   mailwizz_instance: word(50).optional(),
   batch_id: word(100).optional(),
-  q: text().trim().min(2).max(100).optional(),
+  q: search.optional(),
   cursor: z.coerce.number().int().min(1).optional(),
 });
 /** Nothing but blanks takes the value away, as it does when a row is delivered. */
@@ -145,7 +148,7 @@ export const templateFilter = paging.extend({
   category: category().optional(),
   language: word(10).optional(),
   is_active: z.enum(['true', 'false']).optional(),
-  q: z.string().trim().min(2).max(100).optional(),
+  q: search.optional(),
 });
 export const templateWish = templateFilter.pick({ source_id: true, category: true, language: true });
 const version = z.coerce.number().int().min(1).max(2_147_483_647);

@@ -137,6 +137,13 @@ describe('MailWizz instances', () => {
     expect(pairs(await name(list(99, 'dd')))).toEqual([[12, 'bb'], [13, 'aa'], [99, 'dd']]);
   });
 
+  test('lists that many operators name at once end as one of them named them', async () => {
+    const answers = await Promise.all(Array.from({ length: 24 }, (_, n) => name(list(20 + (n % 3), 'racea'), list(30 + (n % 2), 'raceb'))));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const uids = pairs(await call('GET', '/mailwizz-instances/client-1/lists')).map(([, uid]: [number, string]) => uid);
+    expect(new Set(uids).size).toBe(uids.length);
+  });
+
   test.each([['a number twice', [list(1, 'a'), list(1, 'b')], 'lists.1.list_id'], ['a uid twice', [list(1, 'a'), list(2, 'a')], 'lists.1.list_uid'], ['a number no list can have', [list(3e9, 'a')], 'lists.0.list_id']])('%s is refused by field', async (_, lists, field) => {
     expect(await name(...lists)).toMatchObject({ status: 422, body: { errors: [{ field }] } });
   });

@@ -23,6 +23,10 @@ test.each([
   expect(toProblem(error)).toMatchObject({ status: 503, detail: 'Temporal is not available. Send it again.' });
 });
 
+test('what somebody else took at the same moment is a conflict', () => {
+  expect(toProblem(wrapped(failed({ code: '23505', detail: 'foreign words' })))).toMatchObject({ status: 409, type: '/problems/conflict' });
+});
+
 test('what we asked of Temporal wrongly stays our fault', () => {
   expect(toProblem(wrapped(grpc(3))).status).toBe(500);
 });
