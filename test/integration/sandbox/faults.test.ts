@@ -161,6 +161,8 @@ test('stall stores some rows and stops; a client that waits gets the rest, one t
   await fault({ route: 'bulk', fault: 'stall', rows: 4, ms: 60_000, count: 1 });
   await expect(bulk(10, 1_000)).rejects.toThrow('timeout');
   expect(await stored()).toHaveLength(4);
+  // The same call again waits for whatever the first one still does.
+  expect((await bulk(10)).json.data.records.map(({ errors }: any) => errors !== undefined)).toEqual([true, true, true, true, false, false, false, false, false, false]);
   await mailwizz.control('DELETE', '/subscribers');
   await fault({ route: 'bulk', fault: 'stall', rows: 4, ms: 100, count: 1 });
   expect((await bulk(10)).json.data.records).toHaveLength(10);
