@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createStack } from './lib/children.mjs';
@@ -37,7 +37,7 @@ try {
   say('Starting Postgres, Temporal and the sandbox for the tests …');
   const port = 19_400 + Math.floor(Math.random() * 1_000) * 10;
   const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port, args: ['--greylist-ms', '500'], env }, stack)]);
-  runJest({ ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' });
+  await runJest({ ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' });
 } catch (error) {
   console.error(error.message);
   totals.failed += 1;
@@ -54,11 +54,26 @@ function check(name, command, args) {
   totals[status === 0 ? 'passed' : 'failed'] += 1;
 }
 
-function runJest(env) {
+async function runJest(env) {
   const output = join(dataDir, 'jest.json');
-  spawnSync(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '--runInBand', '--json', `--outputFile=${output}`, ...some], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const jest = spawn(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '--runInBand', '--json', `--outputFile=${output}`, ...some], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  await untilEnded(jest, output);
   const result = JSON.parse(readFileSync(output, 'utf8'));
   totals.passed += result.numPassedTests;
   totals.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
   totals.skipped += result.numPendingTests + result.numTodoTests;
+}
+
+/** Jest that has told its result and does not end: a test left something running, which is a failure and nothing to wait for. */
+async function untilEnded(jest, output) {
+  let toldAt = Infinity;
+  while (jest.exitCode === null && jest.signalCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    if (toldAt === Infinity && existsSync(output)) toldAt = Date.now();
+    if (Date.now() < toldAt + 20_000) continue;
+    console.error('Jest did not end within 20 s of its last test: a test left something running.');
+    totals.failed += 1;
+    jest.kill('SIGKILL');
+    return;
+  }
 }

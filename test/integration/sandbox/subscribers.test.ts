@@ -44,7 +44,7 @@ describe('create', () => {
       data: { record: { subscriber_uid: uidShape, email: 'Jo@Example.test', ip_address: '192.0.2.7', source: 'import', date_added: { expression: 'NOW()', params: [] } } },
     });
     const [values] = await pool.query<RowDataPacket[]>('SELECT f.tag, v.value FROM mw_list_field_value v JOIN mw_list_field f USING (field_id) ORDER BY f.sort_order');
-    expect(values).toHaveLength(13);
+    expect(values).toHaveLength(15);
     expect(values.slice(0, 3)).toEqual([{ tag: 'EMAIL', value: 'Jo@Example.test' }, { tag: 'FNAME', value: 'Jo' }, { tag: 'LNAME', value: '' }]);
   });
 
@@ -192,7 +192,7 @@ describe('reading', () => {
     const { body } = await api('GET', subscribers);
     expect(body.data).toMatchObject({ count: '2', total_pages: 1, records: [{ EMAIL: 'b@example.test' }, { EMAIL: 'a@example.test' }] });
     expect(Object.keys(body.data.records[1])).toEqual([
-      'subscriber_uid', 'EMAIL', 'FNAME', 'LNAME', 'COMPANY', 'PHONE', 'WEBSITE', 'SOURCE', 'CATEGORY', 'TAGS', 'TAGSET', 'COUNTRY', 'LANGUAGE', 'BUCKET', 'status', 'source', 'ip_address', 'date_added',
+      'subscriber_uid', 'EMAIL', 'FNAME', 'LNAME', 'COMPANY', 'PHONE', 'WEBSITE', 'SOURCE', 'CATEGORY', 'TAGS', 'TAGSET', 'COUNTRY', 'LANGUAGE', 'BUCKET', 'SOURCES', 'SCORE', 'status', 'source', 'ip_address', 'date_added',
     ]);
     expect((await api('GET', `${subscribers}?status=unsubscribed`)).body.data).toMatchObject({ count: '1', records: [{ EMAIL: 'b@example.test', FNAME: '', ip_address: '' }] });
   });
