@@ -1,5 +1,5 @@
 import type { Db } from '../db/client';
-import { findInstanceRecord, listInstanceLists } from '../db/queries/injections';
+import { findInstanceRecord, listInstanceLists } from '../db/queries/instances';
 import type { InstanceSettings } from './adapters/mailwizz/types';
 import type { Vault } from './adapters/vault';
 import { EngineError } from './domain/errors';

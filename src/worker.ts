@@ -1,7 +1,6 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { openDatabase, pageWork } from '../db/client';
-import { recordRest } from '../db/queries/injections';
-import { listInstanceStates } from '../db/queries/pages';
+import { listInstanceStates, recordRest } from '../db/queries/instances';
 import { type Activities, createActivities } from './activities';
 import { mapFailures } from './activities/failures';
 import { createMailwizzCampaigns } from './adapters/mailwizz/campaigning';

@@ -16,6 +16,11 @@ export async function findLiveKey(db: DbHandle, keyId: string): Promise<StoredKe
   return found;
 }
 
+/** To the minute: a busy key costs no write per call. */
+export async function recordUse(db: DbHandle, keyId: string): Promise<void> {
+  await db.execute(sql`update api_keys set last_used_at = now() where key_id = ${keyId} and (last_used_at is null or last_used_at < now() - interval '1 minute')`);
+}
+
 export async function insertKey(db: DbHandle, key: typeof apiKeys.$inferInsert): Promise<void> {
   await db.insert(apiKeys).values(key).onConflictDoNothing();
 }

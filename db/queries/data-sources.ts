@@ -4,10 +4,9 @@ import { dataSources } from '../schema';
 
 export type DataSource = typeof dataSources.$inferSelect;
 
-export async function listSources(db: DbHandle, filter: { isActive?: boolean; page: number; limit: number }): Promise<{ items: DataSource[]; total: number }> {
-  const where = filter.isActive === undefined ? undefined : eq(dataSources.isActive, filter.isActive);
-  const items = await db.select().from(dataSources).where(where).orderBy(dataSources.id).limit(filter.limit).offset((filter.page - 1) * filter.limit);
-  const [row] = await db.select({ total: count() }).from(dataSources).where(where);
+export async function listSources(db: DbHandle, { page, limit }: { page: number; limit: number }): Promise<{ items: DataSource[]; total: number }> {
+  const items = await db.select().from(dataSources).orderBy(dataSources.id).limit(limit).offset((page - 1) * limit);
+  const [row] = await db.select({ total: count() }).from(dataSources);
   return { items, total: row?.total ?? 0 };
 }
 

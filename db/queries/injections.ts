@@ -2,7 +2,6 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome, OutgoingContact } from '../../src/domain/injection';
 import { quietPeriodMs, toBucket } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
-import { raiseAlert } from './alerts';
 import { closeRows, closeSuppressed, findOpenContacts, type Handled, isOpen } from './pages';
 
 /** `attempt` is the fencing token: what a slower, earlier attempt has to say about a contact counts for nothing. */
@@ -213,68 +212,4 @@ export async function recordInjections(
             case when outcome = 'injected' then method else reason end reason
           from ledger where outcome in ('injected', 'suppressed', 'rejected')`,
     )}`);
-}
-
-export type InstanceRecord = {
-  instance_id: string;
-  api_url: string;
-  api_key: string;
-  mysql_enabled: boolean;
-  mysql_host: string | null;
-  mysql_port: number;
-  mysql_database: string | null;
-  mysql_user: string | null;
-  mysql_password: string | null;
-  mysql_table_prefix: string;
-  allow_private_network: boolean;
-  rest_until_ms: number | null;
-  parked: boolean;
-};
-
-/** The instance as stored: its secrets are sealed. */
-export async function findInstanceRecord(db: DbHandle, instanceId: string): Promise<InstanceRecord | undefined> {
-  const found = await db.execute<InstanceRecord>(sql`
-    select instance_id, api_url, api_key, mysql_enabled, mysql_host, mysql_port, mysql_database, mysql_user, mysql_password, mysql_table_prefix, allow_private_network,
-      (extract(epoch from rest_until) * 1000)::bigint rest_until_ms, parked_at is not null parked
-    from mailwizz_instances where instance_id = ${instanceId}`);
-  return found.rows[0];
-}
-
-export async function listInstanceLists(db: DbHandle, instanceId: string): Promise<{ listId: number; listUid: string; fields: string[] }[]> {
-  const found = await db.execute<{ listId: number; listUid: string; fields: string[] }>(sql`
-    select list_id "listId", list_uid "listUid", fields from mailwizz_lists where instance_id = ${instanceId} order by list_id limit 10000`);
-  return found.rows;
-}
-
-export async function recordLists(
-  db: DbHandle,
-  instanceId: string,
-  lists: { listId: number; listUid: string; name: string; fields: string[]; subscribers?: number | undefined }[],
-): Promise<void> {
-  const input = lists.map((list) => ({ list_id: list.listId, list_uid: list.listUid, name: list.name, fields: list.fields, subscribers: list.subscribers ?? null }));
-  await db.execute(sql`
-    with input as (select * from json_to_recordset(${JSON.stringify(input)}::json) as x(list_id int, list_uid text, name text, fields jsonb, subscribers int)),
-    stored as (
-      insert into mailwizz_lists (instance_id, list_id, list_uid, name, fields, subscribers)
-      select ${instanceId}, list_id, list_uid, name, array(select jsonb_array_elements_text(fields)), subscribers from input order by list_id
-      on conflict (instance_id, list_id) do update set list_uid = excluded.list_uid, name = excluded.name, fields = excluded.fields,
-        subscribers = coalesce(excluded.subscribers, mailwizz_lists.subscribers), updated_at = now())
-    update mailwizz_instances set last_sync_at = now() where instance_id = ${instanceId}`);
-}
-
-/** The instance asked to be left alone until then; every worker reads it. An earlier end does not shorten a later one. */
-export async function recordRest(db: DbHandle, { instanceId, untilMs }: { instanceId: string; untilMs: number }): Promise<void> {
-  await db.execute(sql`update mailwizz_instances set rest_until = greatest(rest_until, to_timestamp(${untilMs / 1000})) where instance_id = ${instanceId}`);
-}
-
-/** The instance denies us: nobody asks it again until its key is replaced. One alert, however many calls were denied; true when this call parked it. */
-export async function parkInstance(db: Db, { instanceId, reason }: { instanceId: string; reason: string }): Promise<boolean> {
-  return db.transaction(async (tx) => {
-    const parked = await tx.execute(sql`
-      update mailwizz_instances set parked_at = now(), last_error = ${reason}, updated_at = now()
-      where instance_id = ${instanceId} and parked_at is null`);
-    if (parked.rowCount !== 1) return false;
-    await raiseAlert(tx, { kind: 'instance_parked', subject: instanceId, message: `MailWizz instance ${instanceId} refuses our key (401 or 403). Its contacts wait; PATCH its api_key to go on.` });
-    return true;
-  });
 }

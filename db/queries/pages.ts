@@ -1,8 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { PageRange } from '../../src/domain/batch';
 import { leftToSweep } from '../../src/domain/batch';
-import type { CategoryRule } from '../../src/domain/enrichment';
-import type { RoutingRule, RoutingTables } from '../../src/domain/routing';
 import type { DbHandle } from '../client';
 
 export type Handled = PageRange & { now: Date };
@@ -124,13 +122,6 @@ export async function recordEnrichment(db: DbHandle, enriched: EnrichedContact[]
     from input where contacts.id = input.contact_id and contacts.id = any(${sql.param(enriched.map((contact) => contact.contact_id))}::bigint[]) and (contacts.score <> input.score or (contacts.category is null and input.category is not null))`);
 }
 
-export async function listCategoryRules(db: DbHandle): Promise<CategoryRule[]> {
-  const found = await db.execute<CategoryRule>(
-    sql`select id, position, category, words, unless from category_rules where is_active order by position, id limit 10000`,
-  );
-  return found.rows;
-}
-
 export type ToRoute = { id: number; category: string | null; source_id: string | null };
 
 /** Validated contacts of the page that have no destination yet. */
@@ -203,31 +194,6 @@ export async function deferContacts(
       retry_at = coalesce(greatest(${page.now.toISOString()}::timestamptz + make_interval(secs => (${sql.param(deferral.waitsMs)}::float8[])[batch_rows.deferrals + 1] / 1000),
         ${deferral.notBefore?.toISOString() ?? null}::timestamptz), ${leftToSweep}::timestamptz)
     where ${isOpen(page, deferral.contactIds)}`);
-}
-
-type InstanceRow = { instance_id: string; list_mapping: Record<string, number>; ready: boolean };
-type SourceRow = { source_id: string; default_mailwizz_instance: string | null; default_list_mapping: Record<string, number> };
-
-/** All that routing decides by: the sources asked for, every instance, the active rules in order. */
-export async function loadRoutingTables(db: DbHandle, known: { sourceIds: (string | null)[]; instances: InstanceRow[] }): Promise<(sourceId: string | null) => RoutingTables> {
-  const sourceIds = [...new Set(known.sourceIds.filter((id) => id !== null))];
-  const sources = await db.execute<SourceRow>(
-    sql`select source_id, default_mailwizz_instance, default_list_mapping from data_sources where source_id = any(${sql.param(sourceIds)})`,
-  );
-  const instances = known.instances.map((row) => ({ instanceId: row.instance_id, listMapping: row.list_mapping }));
-  const sourceOf = new Map(sources.rows.map((row) => [row.source_id, { instanceId: row.default_mailwizz_instance, listMapping: row.default_list_mapping }]));
-  const rules = await db.execute<RoutingRule>(sql`
-    select id, position, category, instance_id "instanceId", list_id "listId" from routing_rules where is_active order by position, id limit 10000`);
-  const noSource = { instanceId: null, listMapping: {} };
-  return (sourceId) => ({ source: sourceOf.get(sourceId ?? '') ?? noSource, instances, rules: rules.rows });
-}
-
-/** `ready`: active and not parked. */
-export async function listInstanceStates(db: DbHandle): Promise<InstanceRow[]> {
-  const found = await db.execute<InstanceRow>(
-    sql`select instance_id, list_mapping, is_active and parked_at is null ready from mailwizz_instances order by instance_id limit 1000`,
-  );
-  return found.rows;
 }
 
 /** Instances that routed, due contacts of the page are waiting for. */

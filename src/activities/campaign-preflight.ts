@@ -1,7 +1,7 @@
 import { countBuckets, countMissing, findLeavers, findSourceNumber, freezeAudience, recordLeaver, resolveAudience, toFilter } from '../../db/queries/campaign-audience';
 import { getLeg, listLegs, recordLeg } from '../../db/queries/campaign-legs';
 import { beginCampaign, type Campaign, getCampaign, listVariants, saveCampaignState } from '../../db/queries/campaigns';
-import { listInstanceLists } from '../../db/queries/injections';
+import { listInstanceLists } from '../../db/queries/instances';
 import type { Db } from '../../db/client';
 import type { ListPlace } from '../adapters/mailwizz/campaigning';
 import { everyBucket, type Leg, legMarker } from '../domain/audience';

@@ -1,4 +1,5 @@
-import { findContactsToEnrich, listCategoryRules, recordEnrichment, type ToEnrich } from '../../db/queries/pages';
+import { findContactsToEnrich, recordEnrichment, type ToEnrich } from '../../db/queries/pages';
+import { listCategoryRules } from '../../db/queries/rules';
 import type { PageRange } from '../domain/batch';
 import { enrichContact } from '../domain/enrichment';
 import { isVerdictState } from '../domain/verdict';

@@ -1,5 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
-import { type ClaimedContact, claimInjections, listInstanceLists, parkInstance, recordInjections, recordLists, renewClaims } from '../../db/queries/injections';
+import { type ClaimedContact, claimInjections, recordInjections, renewClaims } from '../../db/queries/injections';
+import { listInstanceLists, parkInstance, recordLists } from '../../db/queries/instances';
 import { deferContacts, findTargets } from '../../db/queries/pages';
 import type { PageRange } from '../domain/batch';
 import type { InjectionOutcome, Target } from '../domain/injection';

@@ -7,7 +7,8 @@ import {
   requeueBatches,
 } from '../../db/queries/batches';
 import { reopenRows } from '../../db/queries/contact-actions';
-import { listCategoryRules, listInstanceStates, loadRoutingTables } from '../../db/queries/pages';
+import { listInstanceStates } from '../../db/queries/instances';
+import { listCategoryRules, loadRoutingTables } from '../../db/queries/rules';
 import { alertLastingUnknowns } from '../../db/queries/reconciliations';
 import type { SweepKind } from '../domain/batch';
 import { enrichContact } from '../domain/enrichment';

@@ -1,5 +1,6 @@
 import type { ClaimedContact } from '../../db/queries/injections';
-import { listInstanceStates, loadRoutingTables } from '../../db/queries/pages';
+import { listInstanceStates } from '../../db/queries/instances';
+import { loadRoutingTables } from '../../db/queries/rules';
 import {
   claimPlacements,
   findPlacementInstances,

@@ -1,5 +1,4 @@
-import { recordLists } from '../../db/queries/injections';
-import { listInstanceStates } from '../../db/queries/pages';
+import { listInstanceStates, recordLists } from '../../db/queries/instances';
 import { finishReconciliation, getReconciliation, openReconciliations, recordSeenPage, type SeenSubscriber } from '../../db/queries/reconciliations';
 import { parseAddress } from '../domain/address';
 import { beating } from './beating';

@@ -1,14 +1,6 @@
-import {
-  closeSuppressed,
-  deferContacts,
-  findContactsToRoute,
-  findOpenContacts,
-  findTargets,
-  listInstanceStates,
-  loadRoutingTables,
-  recordRoutes,
-  type RoutedContact,
-} from '../../db/queries/pages';
+import { listInstanceStates } from '../../db/queries/instances';
+import { closeSuppressed, deferContacts, findContactsToRoute, findOpenContacts, findTargets, recordRoutes, type RoutedContact } from '../../db/queries/pages';
+import { loadRoutingTables } from '../../db/queries/rules';
 import type { PageRange } from '../domain/batch';
 import { routeContact } from '../domain/routing';
 import type { Deps } from './deps';

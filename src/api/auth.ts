@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { Db } from '../../db/client';
-import { findLiveKey } from '../../db/queries/api-keys';
+import { findLiveKey, recordUse } from '../../db/queries/api-keys';
 import { EngineError } from '../domain/errors';
 import { parseApiKey } from './keys';
 
@@ -37,7 +37,9 @@ export function createAuthentication(db: Db): RequestHandler {
           ? { kind: 'source', keyId: stored.keyId, sourceId: stored.sourceId }
           : { kind: 'operator', keyId: stored.keyId };
     if (kept.size >= keptAtMost) kept.clear();
-    if (principal) kept.set(token, { principal, until: Date.now() + keptMs });
+    if (!principal) return undefined;
+    kept.set(token, { principal, until: Date.now() + keptMs });
+    await recordUse(db, principal.keyId);
     return principal;
   }
 }

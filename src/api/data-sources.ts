@@ -80,7 +80,7 @@ export const createSourceRoutes = ({ db }: { db: Db }) => [
   serve({ method: 'get', path: '/data-sources/{source_id}/keys', tag, who: 'operator', summary: 'List the keys of a data source', answer: { status: 200, text: 'Its keys, without their secrets', schema: anyAnswer }, errors: [404] }, async (req, res) => {
     const { sourceId } = await get(db, textParam(req, 'source_id'));
     const keys = await listKeys(db, sourceId);
-    res.json({ items: keys.map((key) => ({ key_id: key.keyId, name: key.name, created_at: key.createdAt, expires_at: key.expiresAt, revoked_at: key.revokedAt })) });
+    res.json({ items: keys.map((key) => ({ key_id: key.keyId, name: key.name, created_at: key.createdAt, last_used_at: key.lastUsedAt, expires_at: key.expiresAt, revoked_at: key.revokedAt })) });
   }),
 
   serve({ method: 'delete', path: '/data-sources/{source_id}/keys/{key_id}', tag, who: 'operator', summary: 'Revoke a key', answer: { status: 204, text: 'It works no more' }, errors: [404] }, async (req, res, caller) => {

@@ -1,7 +1,8 @@
 import type { Db, DbHandle } from '../../db/client';
 import { resolveAlert } from '../../db/queries/alerts';
 import { recordAudit } from '../../db/queries/audit';
-import { findInstance, type Instance, insertInstance, listAllCategoryRules, listInstances, listLists, listRoutingRules, replaceLists, updateInstance } from '../../db/queries/instances';
+import { findInstance, insertInstance, type Instance, listInstances, listLists, replaceLists, updateInstance } from '../../db/queries/instances';
+import { listAllCategoryRules, listRoutingRules } from '../../db/queries/rules';
 import type { Vault } from '../adapters/vault';
 import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';

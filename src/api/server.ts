@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { openDatabase } from '../../db/client';
-import { recordLists } from '../../db/queries/injections';
+import { recordLists } from '../../db/queries/instances';
 import { createFields } from '../adapters/mailwizz/create-fields';
 import { createMailwizzGateway } from '../adapters/mailwizz/gateway';
 import { inspectInstance } from '../adapters/mailwizz/report';

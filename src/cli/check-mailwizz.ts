@@ -1,5 +1,5 @@
 import { openDatabase } from '../../db/client';
-import { listInstanceStates } from '../../db/queries/pages';
+import { listInstanceStates } from '../../db/queries/instances';
 import { createFields } from '../adapters/mailwizz/create-fields';
 import { type Finding, inspectInstance, type InstanceReport } from '../adapters/mailwizz/report';
 import { createVault } from '../adapters/vault';

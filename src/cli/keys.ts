@@ -39,7 +39,7 @@ async function createKey(db: Db, values: Values): Promise<number> {
 async function listKeys(db: Db, values: Values): Promise<number> {
   const keys = (await listOperatorKeys(db)).map(toShown);
   if (values.get('json') === true) console.log(JSON.stringify(keys));
-  else for (const key of keys) console.log(`${key.key_id}  ${key.state.padEnd(7)}  made ${key.created_at.toISOString().slice(0, 10)}  ${key.name}`);
+  else for (const key of keys) console.log(`${key.key_id}  ${key.state.padEnd(7)}  made ${toDay(key.created_at)}  used ${key.last_used_at === null ? 'never     ' : toDay(key.last_used_at)}  ${key.name}`);
   return 0;
 }
 
@@ -55,11 +55,13 @@ async function revokeKey(db: Db, values: Values, keyId: string): Promise<number>
   return became === 'revoked' ? 0 : 1;
 }
 
+const toDay = (at: Date) => at.toISOString().slice(0, 10);
 const toShown = (key: StoredKey) => ({
   key_id: key.keyId,
   name: key.name,
   state: key.revokedAt !== null ? 'revoked' : key.expiresAt !== null && key.expiresAt <= new Date() ? 'expired' : 'live',
   created_at: key.createdAt,
+  last_used_at: key.lastUsedAt,
   expires_at: key.expiresAt,
   revoked_at: key.revokedAt,
 });

@@ -20,7 +20,7 @@ const maxLocal = 64;
 const dotString = /^[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+(\.[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+)*$/u;
 const quotedString = /^"([\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"$/;
 const domainLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const addressLiteral = /^\[(\d{1,3}(\.\d{1,3}){3}|ipv6:[0-9a-f:.]+)\]$/i;
+const addressLiteral = /^\[(?:(\d{1,3}(?:\.\d{1,3}){3})|ipv6:([0-9a-f:.]+))\]$/i;
 const controls = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060\ufeff]/;
 // TAB, line ends and spaces around an address are delivery noise; inside they are a fault.
 const wrapping = /^[\s\ufeff\u200b]+|[\s\ufeff\u200b]+$/g;
@@ -55,7 +55,8 @@ export function parseAddress(raw: unknown): Address | { problem: AddressProblem 
 export const hashAddress = (normalised: string) => createHash('sha256').update(normalised).digest('hex');
 
 function toAsciiDomain(text: string): string | undefined {
-  if (addressLiteral.test(text)) return text.toLowerCase();
+  const [, v4, v6] = addressLiteral.exec(text) ?? [];
+  if (v4 !== undefined || v6 !== undefined) return URL.canParse(`http://${v4 ?? `[${v6}]`}`) ? text.toLowerCase() : undefined;
   const ascii = /^[a-z0-9.-]+$/.test(text) ? text : domainToASCII(text);
   const labels = ascii.split('.');
   const good = ascii.length <= 253 && labels.length >= 2 && labels.every((label) => domainLabel.test(label)) && !/^\d+$/.test(labels.at(-1) ?? '');

@@ -50,8 +50,11 @@ export const quietPeriodMs = sendWindowMs + requestLifeMs + 10_000;
 /** One queue per instance: a slow MailWizz holds only its own contacts. */
 export const instanceQueue = (taskQueue: string, instanceId: string) => `${taskQueue}:instance:${instanceId}`;
 
-/** TAGSET as `|a|b|`, so that a segment can match one tag exactly. */
-export const toTagSet = (tags: readonly string[]) => (tags.length === 0 ? '' : `|${tags.join('|')}|`);
+/** TAGSET as `|a|b|`, so that a segment can match one tag exactly. A tag with a bar in it would pass for two others. */
+export function toTagSet(tags: readonly string[]): string {
+  const whole = tags.filter((tag) => !tag.includes('|'));
+  return whole.length === 0 ? '' : `|${whole.join('|')}|`;
+}
 
 /** BUCKET: four stable digits out of the address hash (hex), for ranges of an audience. */
 export const toBucket = (emailHash: string) => String(Number.parseInt(emailHash.slice(0, 8), 16) % 10_000).padStart(4, '0');

@@ -14,6 +14,7 @@ test.each([
   ['E\u0301mile@site.test', '\u00e9mile@site.test', '\u00c9mile@site.test'],
   ['"odd name"@site.test', '"odd name"@site.test', '"odd name"@site.test'],
   ['user@[192.0.2.1]', 'user@[192.0.2.1]', 'user@[192.0.2.1]'],
+  ['user@[IPv6:2001:DB8::1]', 'user@[ipv6:2001:db8::1]', 'user@[ipv6:2001:db8::1]'],
 ])('%j has the key %j and is written to as %j', (raw, normalised, email) => {
   expect(good(raw)).toMatchObject({ normalised, email });
 });
@@ -27,6 +28,9 @@ test.each([
   ['a@', 'email_domain'],
   ['a@localhost', 'email_domain'],
   ['a@-bad-.test', 'email_domain'],
+  ['a@[999.1.1.1]', 'email_domain'],
+  ['a@[IPv6:1::2::3]', 'email_domain'],
+  ['a@[IPv6:192.0.2.1]', 'email_domain'],
   ['a b@site.test', 'email_local_part'],
   ['a..b@site.test', 'email_local_part'],
   ['a@b@site.test', 'email_local_part'],

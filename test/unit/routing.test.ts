@@ -44,6 +44,6 @@ test('waits follow their list, then end', () => expect([0, 1, 2].map((attempt) =
 test('a longer wait that the server states wins', () => expect(nextWaitMs(waits, 'greylist', 0, 900)).toBe(900));
 test('a bucket never comes before what is due in it', () => expect([toDueBucket(1001, 500), toDueBucket(1000, 500)]).toEqual([1500, 1000]));
 test('tags can be matched exactly and buckets are four digits', () => {
-  expect([toTagSet(['a', 'b']), toTagSet([])]).toEqual(['|a|b|', '']);
+  expect([toTagSet(['a', 'b']), toTagSet(['a|b', 'c']), toTagSet(['a|b'])]).toEqual(['|a|b|', '|c|', '']);
   expect(toBucket('0000000a'.padEnd(64, '0'))).toBe('0010');
 });

@@ -21,7 +21,7 @@ export function createDomainResolver({ servers, timeoutMs, now }: { servers: str
   if (servers) resolver.setServers(servers);
   const domains = new Map<string, Kept<Promise<DomainFacts>>>();
   const hosts = new Map<string, Kept<Promise<string[] | 'none' | 'trouble'>>>();
-  const slot = createSlots(questionsAtOnce);
+  const slots = createSlots(questionsAtOnce);
 
   return { resolveMail, resolveHost, close: () => resolver.cancel() };
 
@@ -49,7 +49,7 @@ export function createDomainResolver({ servers, timeoutMs, now }: { servers: str
 
   async function askMail(domain: string): Promise<DomainFacts> {
     try {
-      const found = await slot(() => resolver.resolveMx(domain));
+      const found = await slots.run(() => resolver.resolveMx(domain));
       const real = found.filter((record) => record.exchange !== '' && record.exchange !== '.');
       if (real.length === 0 && found.length > 0) return final('null_mx', 'dns-null-mx');
       return found.length === 0 ? await askImplicit(domain) : await checkHosts(inOrder(real).map((record) => record.exchange.toLowerCase().replace(/\.$/, '')));
@@ -84,7 +84,7 @@ export function createDomainResolver({ servers, timeoutMs, now }: { servers: str
   }
 
   async function askAddresses(host: string): Promise<string[] | 'none' | 'trouble'> {
-    const answers = await Promise.allSettled([slot(() => resolver.resolve4(host)), slot(() => resolver.resolve6(host))]);
+    const answers = await Promise.allSettled([slots.run(() => resolver.resolve4(host)), slots.run(() => resolver.resolve6(host))]);
     const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     if (found.length > 0) return found;
     const failed = answers.some((answer) => answer.status === 'rejected' && !noData.has(codeOf(answer.reason)) && !noName.has(codeOf(answer.reason)));
@@ -108,7 +108,9 @@ function inOrder<T extends { priority: number }>(records: T[]): T[] {
 export function createSlots(limit: number) {
   const waiting: (() => void)[] = [];
   let taken = 0;
-  return async <T>(work: () => Promise<T>): Promise<T> => {
+  return { run, idle: () => taken === 0 };
+
+  async function run<T>(work: () => Promise<T>): Promise<T> {
     if (taken >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
     else taken += 1;
     try {
@@ -118,5 +120,5 @@ export function createSlots(limit: number) {
       if (next) next();
       else taken -= 1;
     }
-  };
+  }
 }

@@ -18,6 +18,8 @@ type Judged = { id: number; verdict: Verdict };
 const catchAllKeptMs = { yes: 7 * 86_400_000, no: 86_400_000 };
 const catchAllKept = 50_000;
 const hostsTried = 3;
+/** Of the pools that are idle, only their limits are lost when they are forgotten. */
+const poolsKept = 10_000;
 
 /** Judges addresses as deep as the settings say. Nothing a remote does makes it throw, and no address harms another. */
 export function createVerifier(settings: VerifierSettings) {
@@ -108,8 +110,9 @@ export function createVerifier(settings: VerifierSettings) {
   /** Limits hold per pool of mail servers (here: per address), and over all of them. */
   function talk(peer: { host: string; ip: string }, emails: string[]) {
     const pool = pools.get(peer.ip) ?? createSlots(settings.limits.connectionsPerPool);
+    if (pools.size >= poolsKept) for (const [ip, { idle }] of pools) if (idle()) pools.delete(ip);
     pools.set(peer.ip, pool);
-    return pool(() => anywhere(() => probeHost(settings, peer, emails)));
+    return pool.run(() => anywhere.run(() => probeHost(settings, peer, emails)));
   }
 
   /** An MX may point at a machine of ours: every address is looked at before we connect (verification.md 12). Undefined: none is safe. */
