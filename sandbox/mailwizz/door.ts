@@ -3,28 +3,29 @@ import type { Socket } from 'node:net';
 
 /** A listener that can really be shut: a client then gets "connection refused", as from a server that is down. */
 export function createDoor(port: number, handler: (req: IncomingMessage, res: ServerResponse) => void) {
-  let server: Server | undefined;
-  const sockets = new Set<Socket>();
-  return { open, close };
+  let open: { server: Server; sockets: Set<Socket> } | undefined;
+  return { open: listen, close };
 
-  function open(): Promise<void> {
+  function listen(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (server) return resolve();
-      server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, handler);
+      if (open) return resolve();
+      const sockets = new Set<Socket>();
+      const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, handler);
       server.on('connection', (socket: Socket) => {
         sockets.add(socket);
         socket.once('close', () => sockets.delete(socket));
       });
+      open = { server, sockets };
       server.once('error', reject).listen(port, '127.0.0.1', 1024, resolve);
     });
   }
 
   function close(): Promise<void> {
     return new Promise((resolve) => {
-      const open = server;
-      server = undefined;
       if (!open) return resolve();
-      open.close(() => resolve());
+      const { server, sockets } = open;
+      open = undefined;
+      server.close(() => resolve());
       // Answers on their way are let out first.
       setTimeout(() => sockets.forEach((socket) => socket.destroy()), 50);
     });

@@ -66,9 +66,9 @@ export async function startInstance({ mariadb, number, port }: { mariadb: string
   const calls = new Map<string, number>();
   const serve = createTransport({ context, keys, routes, noteCall: (name) => calls.set(name, (calls.get(name) ?? 0) + 1) });
   const api = createDoor(port, (req, res) => void serve(req, res).catch(() => res.destroy()).then(applyBegun));
-  const applyStates = createStates({ api, pool: context.pool, faults: context.faults, user: database });
+  const states = createStates({ api, pool: context.pool, faults: context.faults, user: database });
   const clock = startClock(context);
-  const ours = createControlRoutes({ calls, routeNames: routes.map(({ name }) => name), applyStates, reseed: random.reseed });
+  const ours = createControlRoutes({ calls, routeNames: routes.map(({ name }) => name), applyStates: states.applyStates, reseed: random.reseed });
   const serveControl = createControl(context, [...ours, ...clock.routes, ...cronRoutes, ...webhookRoutes, ...campaignTruthRoutes, ...pmtaRoutes]);
   const control = createDoor(port + 1, (req, res) => void serveControl(req, res).catch((error: unknown) => reply(res, { code: 500, body: { error: String(error) } })));
   await api.open();
@@ -85,6 +85,7 @@ export async function startInstance({ mariadb, number, port }: { mariadb: string
     control_url: `http://127.0.0.1:${port + 1}`,
     lists,
     async stop() {
+      await states.end();
       await api.close();
       await control.close();
       await clock.stop();
@@ -94,7 +95,7 @@ export async function startInstance({ mariadb, number, port }: { mariadb: string
 
   /** A state that begins after so many stored subscribers is looked at after each call. */
   function applyBegun(): void {
-    if (context.faults.isOn('down') || context.faults.isOn('mysql_down')) void applyStates();
+    if (context.faults.isOn('down') || context.faults.isOn('mysql_down')) void states.applyStates();
   }
 }
 

@@ -6,12 +6,20 @@ import { change, select } from './sql';
 /** Makes "API down" and "MySQL down" so, or undoes them, one change after the other. */
 export function createStates({ api, pool, faults, user }: { api: Door; pool: Pool; faults: Faults; user: string }) {
   let locked = false;
+  let ended = false;
   let last: Promise<void> = Promise.resolve();
+  return { applyStates, end };
 
-  return function applyStates(): Promise<void> {
-    last = last.then(apply, apply);
+  function applyStates(): Promise<void> {
+    if (!ended) last = last.then(apply, apply);
     return last;
-  };
+  }
+
+  /** A call that ends late must not open what has been shut for good. */
+  async function end(): Promise<void> {
+    ended = true;
+    await last.catch(() => undefined);
+  }
 
   async function apply(): Promise<void> {
     await (faults.isOn('down') ? api.close() : api.open());
