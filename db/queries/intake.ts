@@ -30,42 +30,39 @@ export type StoredBatch =
 /** The relay looks after a batch that its caller was to start only after this time. */
 const inlineGraceSeconds = 10;
 
+/** So few rows travel in the statement itself: one way there and back instead of four. */
+const rowsInStatement = 200;
+
 /** Batches, rows and outbox of many callers in one transaction: when it returns, they are on disk. Refused ones leave no trace. */
 export async function storeBatches(pool: Pool, batches: NewBatch[]): Promise<StoredBatch[]> {
-  return inTransaction(pool, async (client) => {
-    const sources = await client.query<{ source_id: string; is_active: boolean }>(
-      'select source_id, is_active from data_sources where source_id = any($1)',
-      [[...new Set(batches.map((batch) => batch.sourceId))]],
-    );
-    const active = new Map(sources.rows.map((row) => [row.source_id, row.is_active]));
-    const allowed = batches.filter((batch) => active.get(batch.sourceId) === true);
-    const ids = allowed.length === 0 ? new Map<string, number>() : await insertBatches(client, allowed, 'received');
-    const stored = allowed.flatMap((batch) => ({ id: ids.get(batch.batchId), rows: batch.rows })).filter(hasId);
-    if (stored.length > 0) await copyRows(client, stored.map(({ id, rows }) => ({ id, firstRow: 1, rows })));
-    const replays = await findReplays(client, allowed.filter((batch) => !ids.has(batch.batchId)));
-    return batches.map((batch): StoredBatch => {
-      const isActive = active.get(batch.sourceId);
-      if (isActive === undefined) return { state: 'no_source' };
-      if (!isActive) return { state: 'inactive' };
-      const id = ids.get(batch.batchId);
-      return id === undefined ? toReplayed(replays.get(replayKey(batch.callerKeyId, batch.idempotencyKey ?? ''))) : { state: 'stored', id };
-    });
+  const rows = batches.reduce((sum, batch) => sum + batch.rows.length, 0);
+  const outcomes = await (rows <= rowsInStatement ? insertBatches(pool, batches, 'received') : inTransaction(pool, (client) => insertAndCopy(client, batches)));
+  const known = batches.filter((batch) => outcomes.get(batch.batchId) === 'known');
+  const replays = await findReplays(pool, known);
+  return batches.map((batch): StoredBatch => {
+    const outcome = outcomes.get(batch.batchId) ?? 'no_source';
+    if (outcome === 'known') return toReplayed(replays.get(replayKey(batch.callerKeyId, batch.idempotencyKey ?? '')));
+    return typeof outcome === 'string' ? { state: outcome } : { state: 'stored', ...outcome };
   });
 }
 
-const hasId = (batch: { id: number | undefined; rows: NewRow[] }): batch is { id: number; rows: NewRow[] } => batch.id !== undefined;
+async function insertAndCopy(client: PoolClient, batches: NewBatch[]): Promise<Map<string, Inserted>> {
+  const outcomes = await insertBatches(client, batches.map((batch) => ({ ...batch, rows: [], received: batch.rows.length })), 'received');
+  const pieces = batches.flatMap(({ batchId, rows }) => {
+    const outcome = outcomes.get(batchId);
+    return typeof outcome === 'object' ? [{ id: outcome.id, firstRow: 1, rows }] : [];
+  });
+  if (pieces.length > 0) await copyRows(client, pieces);
+  return outcomes;
+}
+
 const replayKey = (keyId: string, key: string) => `${keyId} ${key}`;
 
 /** Opens a batch whose rows follow in pieces; without outbox until it is finished. */
 export async function openUpload(pool: Pool, batch: NewBatch): Promise<StoredBatch> {
-  return inTransaction(pool, async (client) => {
-    const { rows } = await client.query<{ is_active: boolean }>('select is_active from data_sources where source_id = $1', [batch.sourceId]);
-    if (rows[0] === undefined) return { state: 'no_source' };
-    if (!rows[0].is_active) return { state: 'inactive' };
-    const id = (await insertBatches(client, [batch], 'uploading')).get(batch.batchId);
-    if (id !== undefined) return { state: 'stored', id };
-    return toReplayed([...(await findReplays(client, [batch])).values()][0]);
-  });
+  const outcome = (await insertBatches(pool, [batch], 'uploading')).get(batch.batchId) ?? 'no_source';
+  if (outcome === 'known') return toReplayed([...(await findReplays(pool, [batch])).values()][0]);
+  return typeof outcome === 'string' ? { state: outcome } : { state: 'stored', ...outcome };
 }
 
 /** False when the upload was given up meanwhile; nothing is stored then. An upload that moves is never stale: each piece says so. */
@@ -97,7 +94,11 @@ export async function failUpload(pool: Pool, id: number): Promise<void> {
   );
 }
 
-async function insertBatches(client: PoolClient, batches: NewBatch[], state: 'received' | 'uploading'): Promise<Map<string, number>> {
+/** `known`: its idempotency key is taken. */
+type Inserted = { id: number } | 'no_source' | 'inactive' | 'known';
+
+/** One statement: batches whose source may deliver, with the rows they carry and their place in the outbox. */
+async function insertBatches(client: Pool | PoolClient, batches: (NewBatch & { received?: number })[], state: 'received' | 'uploading'): Promise<Map<string, Inserted>> {
   const input = batches.map((batch) => ({
     batch_id: batch.batchId,
     source_id: batch.sourceId,
@@ -105,22 +106,28 @@ async function insertBatches(client: PoolClient, batches: NewBatch[], state: 're
     caller_key_id: batch.callerKeyId,
     idempotency_key: batch.idempotencyKey ?? null,
     body_hash: batch.bodyHash ?? null,
-    received: batch.rows.length,
+    received: batch.received ?? batch.rows.length,
     wait: batch.inline ? inlineGraceSeconds : 0,
+    rows: batch.rows,
   }));
-  const { rows } = await client.query<{ id: number; batch_id: string }>(
-    `with input as (select * from json_to_recordset($1) as x(batch_id text, source_id text, source_config jsonb, caller_key_id text, idempotency_key text, body_hash text, received int, wait int)),
+  const { rows } = await client.query<{ batch_id: string; is_active: boolean | null; id: number | null }>(
+    `with input as (
+       select x.*, sources.is_active from json_to_recordset($1) as x(batch_id text, source_id text, source_config jsonb, caller_key_id text, idempotency_key text, body_hash text, received int, wait int, rows json)
+         left join data_sources sources on sources.source_id = x.source_id),
      stored as (
        insert into import_batches (batch_id, source_id, source_config, caller_key_id, idempotency_key, body_hash, received, state)
-       select batch_id, source_id, source_config, caller_key_id, idempotency_key, body_hash, received, $2 from input order by caller_key_id, idempotency_key, batch_id
+       select batch_id, source_id, source_config, caller_key_id, idempotency_key, body_hash, received, $2 from input where is_active order by caller_key_id, idempotency_key, batch_id
        on conflict do nothing returning id, batch_id),
      queued as (
        insert into outbox (batch_id, available_at)
-       select stored.id, now() + make_interval(secs => input.wait) from stored join input using (batch_id) where $2 = 'received')
-     select id, batch_id from stored`,
-    [JSON.stringify(input), state],
+       select stored.id, now() + make_interval(secs => input.wait) from stored join input using (batch_id) where $2 = 'received'),
+     carried as (
+       insert into batch_rows (batch_id, row_number, received_at, payload)
+       select stored.id, place, $3::timestamptz, payload from stored join input using (batch_id), json_array_elements_text(input.rows) with ordinality as carried(payload, place))
+     select input.batch_id, is_active, stored.id from input left join stored using (batch_id)`,
+    [JSON.stringify(input), state, new Date().toISOString()],
   );
-  return new Map(rows.map((row) => [row.batch_id, row.id]));
+  return new Map(rows.map((row) => [row.batch_id, row.is_active === null ? 'no_source' : !row.is_active ? 'inactive' : row.id === null ? 'known' : { id: row.id }]));
 }
 
 type Replay = { caller_key_id: string; idempotency_key: string; batch_id: string; body_hash: string | null; received: number; uploading: boolean };
@@ -128,7 +135,7 @@ type Replay = { caller_key_id: string; idempotency_key: string; batch_id: string
 const toReplayed = (earlier: Replay | undefined): StoredBatch =>
   earlier ? { state: 'replayed', batchId: earlier.batch_id, received: earlier.received, bodyHash: earlier.body_hash, uploading: earlier.uploading } : { state: 'key_freed' };
 
-async function findReplays(client: PoolClient, batches: NewBatch[]): Promise<Map<string, Replay>> {
+async function findReplays(client: Pool | PoolClient, batches: NewBatch[]): Promise<Map<string, Replay>> {
   if (batches.length === 0) return new Map();
   const { rows } = await client.query<Replay>(
     `select caller_key_id, idempotency_key, batch_id, body_hash, received, state = 'uploading' uploading from import_batches
