@@ -1,7 +1,8 @@
 import { and, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { Leg } from '../../src/domain/audience';
 import type { LegState } from '../../src/domain/campaign';
-import { dayMs, type LimitedLeg, type Limits, mayGoOn } from '../../src/domain/release';
+import type { CampaignLook } from '../../src/domain/campaign-run';
+import { dayMs, findReleaseRoom, isLimited, type LimitedLeg, type Limits, mayGoOn, type ReleaseRoom } from '../../src/domain/release';
 import { isInside, type SendWindow } from '../../src/domain/send-window';
 import type { Db, DbHandle, Tx } from '../client';
 import { campaignLegs } from '../schema';
@@ -155,4 +156,27 @@ export async function releasePiece(tx: Tx, leg: StoredLeg, { through, contacts, 
     .returning({ id: campaignLegs.id });
   if (!made) throw new Error('an insert that answered nothing');
   await tx.execute(sql`update campaign_recipients set leg_id = ${made.id} where campaign_id = ${campaignId} and leg_id = ${leg.id} and bucket <= ${through}`);
+}
+
+/** When nothing tells when there is more room. */
+const roomAgainMs = 3_600_000;
+
+/** When more of the campaign may go. Undefined when nothing of it waits. */
+export async function lookAtRelease(db: DbHandle, campaign: Campaign, nowMs: number): Promise<CampaignLook['release']> {
+  const limits = await findLimits(db, campaign);
+  const legs = await listLimitedLegs(db, campaign, nowMs);
+  const own = legs.filter(({ campaignId }) => campaignId === campaign.id);
+  const waiting = own.filter((leg) => leg.state === 'planned' || (isLimited(limits) && leg.releasedAtMs === null && (leg.state === 'created' || leg.state === 'paused')));
+  if (waiting.length === 0) return undefined;
+  const alone = !own.some((leg) => leg.state === 'started' || (leg.state === 'created' && leg.releasedAtMs !== null));
+  const isOwed = (leg: LimitedLeg) => (leg.state === 'planned' ? leg.releasedAtMs !== null || !isLimited(limits) : mayGoOn({ limits, legs, leg, nowMs }));
+  if (waiting.some(isOwed)) return { inMs: 0, alone };
+  const { isEnough, nextAtMs } = await findRoom(db, campaign, { limits, legs, nowMs });
+  return { inMs: isEnough ? 0 : nextAtMs === null ? roomAgainMs : Math.max(0, nextAtMs - nowMs), alone };
+}
+
+/** What one bucket holds is asked for only where campaigns share: it reads all recipients. */
+export async function findRoom(db: DbHandle, campaign: Campaign, order: { limits: Limits; legs: LimitedLeg[]; nowMs: number }): Promise<ReleaseRoom> {
+  const shared = isLimited({ ...order.limits, campaign: { hourly: null, daily: null } });
+  return findReleaseRoom({ ...order, campaignId: campaign.id, largestBucket: shared ? await findLargestBucket(db, campaign.id) : 0 });
 }

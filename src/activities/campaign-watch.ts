@@ -1,6 +1,6 @@
 import { assignRest, countCampaign, type Delivered, findStopped, insertLegs, listLegs, moveLeg, recordDeliveries, recordLeg, recordTotals, skipPending, skipRecipient, type StoredLeg } from '../../db/queries/campaign-legs';
 import { findRestBuckets, recordDecision, recordWinner } from '../../db/queries/campaign-tests';
-import { findLimits } from '../../db/queries/campaign-releases';
+import { findLimits, lookAtRelease } from '../../db/queries/campaign-releases';
 import { type Campaign, getCampaign, listVariants, recordFinish } from '../../db/queries/campaigns';
 import { type AbDecision, decideAbTest, type VariantKey } from '../domain/ab-test';
 import { everyBucket, planLegs } from '../domain/audience';
@@ -11,7 +11,6 @@ import { isLimited } from '../domain/release';
 import { lookAtWindow } from '../domain/send-window';
 import { beating } from './beating';
 import { getPlace, markerOf } from './campaign-preflight';
-import { lookAtRelease } from './campaign-releases';
 import type { Deps } from './deps';
 
 /** A look is short, so that an order never waits long for its end; what is left is read by the next one. */
@@ -104,7 +103,7 @@ export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }
           test: testOf(campaign, legs),
           nextLookMs: settings.campaignLookMs,
           window: lookAtWindow(campaign.sendWindow, now().getTime()),
-          release: limited || legs.some(({ state }) => state === 'planned') ? await lookAtRelease({ db, now }, campaign) : undefined,
+          release: limited || legs.some(({ state }) => state === 'planned') ? await lookAtRelease(db, campaign, now().getTime()) : undefined,
         };
       });
     },
