@@ -205,7 +205,9 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
     window = look && { open: look.open, turnsAtMs: Date.now() + look.changesInMs, until: look.until };
   }
 
-  const isShut = () => window !== undefined && (Date.now() < window.turnsAtMs) !== window.open;
+  function isShut(): boolean {
+    return window !== undefined && Date.now() < window.turnsAtMs !== window.open;
+  }
 
   /** Samples are out until their time is over; then figures decide, or an operator. */
   async function followTest(endsInMs: number, nextLookMs: number): Promise<boolean> {

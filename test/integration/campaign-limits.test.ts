@@ -29,10 +29,16 @@ const once = (mails: { email: string }[]) => new Set(mails.map(({ email }) => em
 const shows = async (id: number, check: (row: Awaited<ReturnType<Limited['get']>>) => boolean, what: string) => until(async () => check(await limits.get(id)), what, 30_000);
 const standings = async (name: string) => [...new Set((await limits.mailwizz.campaigns(name)).map(({ status }) => status))];
 const isSent = (name: string, count: number) =>
-  until(async () => {
-    await limits.tick();
-    return limits.sent(name).length >= count;
-  }, `${count} mails of ${name}`);
+  until(
+    async () => {
+      await limits.tick();
+      return limits.sent(name).length >= count;
+    },
+    `${count} mails of ${name}`,
+    20_000,
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)} ${JSON.stringify((await database.pool.query('select status, held_reasons, audience, hourly_cap, (select json_agg(l) from campaign_legs l where campaign_id = campaigns.id) legs from campaigns where name = $1', [name])).rows)}`);
+  });
 
 test('an hourly cap holds for every hour of what MailWizz really sent, and everybody of every country has the mail once', async () => {
   await limits.serve(async () => {

@@ -31,7 +31,7 @@ export async function openLimits(database: FreshDatabase, bench: WorkflowBench, 
   await engine.stop();
 
   const { db } = database;
-  const log = createLog('silent');
+  const log = createLog(process.env['TEST_LOG'] ?? 'silent');
   const vault = createVault({ keys: new Map([['k1', Buffer.alloc(32, 7)]]), currentKid: 'k1' });
   const gateway = createMailwizzGateway({ loadInstance: createInstanceLoader({ db, vault }), now: Date.now, log });
   let aheadMs = 0;

@@ -29,7 +29,7 @@ export async function openWorkflowBench(): Promise<WorkflowBench> {
   return {
     client: new Client({ connection: clientConnection }),
     async serve(activities, work, instanceIds = [], taskQueue = freshQueue()) {
-      const interceptors = { activity: [mapFailures(createLog('silent'))] };
+      const interceptors = { activity: [mapFailures(createLog(process.env['TEST_LOG'] ?? 'silent'))] };
       const main = await Worker.create({ connection, taskQueue, workflowBundle, activities, interceptors });
       const queues = [verificationQueue(taskQueue), campaignQueue(taskQueue), ...instanceIds.map((id) => instanceQueue(taskQueue, id))];
       const others = await Promise.all(queues.map((queue) => Worker.create({ connection, taskQueue: queue, activities, interceptors })));
