@@ -108,8 +108,8 @@ export async function takeInNewcomers(tx: Tx, campaign: Campaign): Promise<void>
   const cut = await tx.execute<{ bucket: number }>(sql`
     with open as (select bucket, count(*) contacts from campaign_recipients where campaign_id = ${id} and (leg_id is null or leg_id in (${openLegs(id)})) group by bucket),
       sums as (select bucket, sum(contacts) over (order by bucket desc) through, sum(contacts) over (order by bucket desc) - contacts beyond from open),
-      excess as (select count(*) - ${campaign.maxContacts} over from campaign_recipients where campaign_id = ${id})
-    select min(bucket) bucket from sums, excess where excess.over > 0 and sums.beyond < excess.over having min(bucket) is not null`);
+      excess as (select count(*) - ${campaign.maxContacts}::int surplus from campaign_recipients where campaign_id = ${id})
+    select min(bucket) bucket from sums, excess where excess.surplus > 0 and sums.beyond < excess.surplus having min(bucket) is not null`);
   const bucket = cut.rows[0]?.bucket;
   if (bucket === undefined) return;
   await tx.execute(sql`delete from campaign_recipients where campaign_id = ${id} and bucket >= ${bucket} and (leg_id is null or leg_id in (${openLegs(id)}))`);
