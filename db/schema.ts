@@ -24,7 +24,7 @@ import { alertKinds } from '../src/domain/alert';
 import { batchStates, rowFates, rowOutcomes } from '../src/domain/batch';
 import { type AbDecision, type AbTest, variantKeys } from '../src/domain/ab-test';
 import { lastBucket, legParts } from '../src/domain/audience';
-import { campaignStatuses, type HoldReason, legStates, pausedFroms, pauseReasons, recipientOutcomes } from '../src/domain/campaign';
+import { campaignStatuses, type HoldReason, type LegFigures, legStates, pausedFroms, pauseReasons, recipientOutcomes } from '../src/domain/campaign';
 import { contactEventTypes, contactStatuses, sourceTypes, suppressionReasons } from '../src/domain/contact';
 import { injectionMethods, injectionStates } from '../src/domain/injection';
 import type { SendWindow } from '../src/domain/send-window';
@@ -72,6 +72,9 @@ export const mailwizzInstances = pgTable(
     defaultFromName: varchar('default_from_name', { length: 255 }),
     defaultFromEmail: varchar('default_from_email', { length: 255 }),
     listMapping: jsonb('list_mapping').$type<Record<string, number>>().notNull().default({}),
+    /** What all campaigns of the instance together may send within any hour and any day. */
+    hourlyCap: integer('hourly_cap'),
+    dailyCap: integer('daily_cap'),
     isActive: boolean('is_active').notNull().default(true),
     /** Set when the instance denies us (401, 403); its contacts wait until the key is replaced. */
     parkedAt: moment('parked_at'),
@@ -81,6 +84,7 @@ export const mailwizzInstances = pgTable(
     lastError: text('last_error'),
     ...stamps,
   },
+  (table) => [check('mailwizz_instances_caps_positive', sql`${table.hourlyCap} > 0 and ${table.dailyCap} > 0`)],
 );
 
 export const mailwizzLists = pgTable(
@@ -384,19 +388,24 @@ export const campaignLegs = pgTable(
     mailwizzCampaignUid: varchar('mailwizz_campaign_uid', { length: 50 }),
     mailwizzCampaignId: integer('mailwizz_campaign_id'),
     state: varchar('state', { length: 20, enum: legStates }).notNull().default('planned'),
-    /** Caps let it grow: buckets up to and with this one are out. */
-    releasedThrough: smallint('released_through'),
+    /** Under caps a leg runs only with this: set when there is room for it, taken back while it is paused. */
     releasedAt: moment('released_at'),
+    pausedAt: moment('paused_at'),
     startedAt: moment('started_at'),
     finishedAt: moment('finished_at'),
     sent: integer('sent').notNull().default(0),
     skipped: integer('skipped').notNull().default(0),
     failed: integer('failed').notNull().default(0),
+    /** As MailWizz counted them last; a leg that has ended is asked for them now and then. */
+    figures: jsonb('figures').$type<LegFigures>(),
+    figuresAt: moment('figures_at'),
     lastError: text('last_error'),
     ...stamps,
   },
   (table) => [
     index('idx_campaign_legs_campaign').on(table.campaignId),
+    // Caps ask for all legs of an instance that are open or ended within a day.
+    index('idx_campaign_legs_finished').on(table.finishedAt),
     index('idx_campaign_legs_uid').on(table.mailwizzCampaignUid).where(sql`${table.mailwizzCampaignUid} is not null`),
     check('campaign_legs_variant_known', oneOf(table.variant, variantKeys)),
     check('campaign_legs_part_known', oneOf(table.part, legParts)),

@@ -63,7 +63,7 @@ const isMeant = (audience: Audience) => sql`
   ${audience.languages === null ? sql`` : sql`and contacts.language = any(${sql.param(audience.languages)}::text[])`}
   ${audience.minScore === null ? sql`` : sql`and contacts.score >= ${audience.minScore}`}`;
 
-const isMember = (audience: Audience) => sql`injections.state = 'injected' and ${mayBeMailed} and ${isMeant(audience)}`;
+export const isMember = (audience: Audience) => sql`injections.state = 'injected' and ${mayBeMailed} and ${isMeant(audience)}`;
 
 /** Members per bucket and country. */
 export async function countBuckets(db: DbHandle, audience: Audience): Promise<BucketCount[]> {

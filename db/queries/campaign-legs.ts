@@ -6,8 +6,8 @@ import type { DbHandle, DbReader } from '../client';
 import { campaignLegs } from '../schema';
 
 export type StoredLeg = typeof campaignLegs.$inferSelect;
-/** 25 countries and five variants, twice: samples and the rest. */
-const legsAtMost = 1_000;
+/** 25 countries and five variants, twice: samples and the rest. Caps cut them into more, which preflight bounds. */
+const legsAtMost = 10_000;
 
 /** Suppression wins: by its hash, whatever the contact itself says. */
 export const mayBeMailed = sql`contacts.deleted_at is null and contacts.status in ('validated', 'injected')
@@ -30,7 +30,7 @@ export async function getLeg(db: DbReader, id: number): Promise<StoredLeg> {
   return found;
 }
 
-export type LegFacts = Partial<Pick<StoredLeg, 'mailwizzSegmentUid' | 'segmentContacts' | 'mailwizzCampaignUid' | 'mailwizzCampaignId' | 'orderedAt' | 'logPage' | 'finishedAt' | 'lastError'>>;
+export type LegFacts = Partial<Pick<StoredLeg, 'mailwizzSegmentUid' | 'segmentContacts' | 'mailwizzCampaignUid' | 'mailwizzCampaignId' | 'orderedAt' | 'logPage' | 'finishedAt' | 'figures' | 'figuresAt' | 'lastError'>>;
 
 export async function recordLeg(db: DbHandle, id: number, facts: LegFacts): Promise<void> {
   await db.update(campaignLegs).set({ ...facts, updatedAt: new Date() }).where(eq(campaignLegs.id, id));
@@ -43,6 +43,7 @@ export async function moveLeg(db: DbHandle, { id, from, to, now }: { id: number;
     .set({
       state: to,
       ...(to === 'started' && { startedAt: sql`coalesce(${campaignLegs.startedAt}, ${now.toISOString()}::timestamptz)` }),
+      ...(to === 'paused' && { pausedAt: now }),
       ...((to === 'finished' || to === 'cancelled') && { finishedAt: now }),
       updatedAt: now,
     })

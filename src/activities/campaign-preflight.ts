@@ -1,5 +1,6 @@
 import { countBuckets, countMissing, findLeavers, findSourceNumber, freezeAudience, recordLeaver, resolveAudience, toFilter } from '../../db/queries/campaign-audience';
 import { getLeg, listLegs, recordLeg } from '../../db/queries/campaign-legs';
+import { findLargestBucket, findLimits } from '../../db/queries/campaign-releases';
 import { beginCampaign, type Campaign, getCampaign, listVariants, saveCampaignState } from '../../db/queries/campaigns';
 import { listInstanceLists } from '../../db/queries/instances';
 import type { Db } from '../../db/client';
@@ -9,8 +10,10 @@ import type { CampaignState, HoldReason } from '../domain/campaign';
 import { cutFirstLegs, holdFor } from '../domain/campaign-content';
 import type { Preflight, SegmentCheck } from '../domain/campaign-run';
 import { EngineError } from '../domain/errors';
+import { isLimited, leastCap, releasesAtMost } from '../domain/release';
 import { judgeStart } from '../domain/schedule';
 import { tagsOf, toConditions } from '../domain/segment';
+import { lookAtWindow, openTimeBetween } from '../domain/send-window';
 import { checkTemplate, listVariables } from '../domain/template';
 import { beating } from './beating';
 import { getInstance, type Mail, readMails } from './campaign-content';
@@ -22,19 +25,6 @@ const lotsOfLeavers = 10;
 
 /** Everything between the due time and the start: nothing of it reaches a reader. */
 export const createPreflightActivities = ({ db, campaigns: mailwizz, now }: Deps) => {
-  /** MailWizz must not send to people who are meant by the filter but may not be mailed: it is told before. */
-  async function tellLeavers(campaign: Campaign, listUid: string): Promise<void> {
-    const place = { instanceId: campaign.mailwizzInstance, listUid };
-    for (let lots = 0; lots < lotsOfLeavers; lots += 1) {
-      const leavers = await findLeavers(db, campaign, leaversAtOnce);
-      for (const { contact_id: contactId, uid } of leavers) {
-        await mailwizz.unsubscribe(place, uid);
-        await recordLeaver(db, { instanceId: campaign.mailwizzInstance, listId: campaign.mailwizzListId, contactId });
-      }
-      if (leavers.length < leaversAtOnce) return;
-    }
-  }
-
   return {
     /** Stores what the run decided. Safe to repeat: a state that is older than the stored one changes nothing. */
     async saveCampaign({ campaignId, version, state }: { campaignId: number; version: number; state: CampaignState }): Promise<void> {
@@ -58,7 +48,9 @@ export const createPreflightActivities = ({ db, campaigns: mailwizz, now }: Deps
         const tags = await mailwizz.readFieldTags({ instanceId, listUid });
         problems.push(...(await checkFields(campaign, tags)), ...mails.flatMap((mail) => checkContent(mail, tags)));
         if (problems.length > 0) return { problems, missing: 0, instanceId, revision };
-        await tellLeavers(campaign, listUid);
+        const window = lookAtWindow(campaign.sendWindow, now().getTime());
+        if (dueAtMs !== null && window && !window.open) return { problems, missing: 0, instanceId, revision, window };
+        await tellLeavers({ db, campaigns: mailwizz }, campaign, listUid);
         const audience = await resolveAudience(db, campaign);
         const missing = await countMissing(db, audience);
         const members = (await countBuckets(db, audience)).reduce((sum, { contacts }) => sum + contacts, 0);
@@ -81,7 +73,7 @@ export const createPreflightActivities = ({ db, campaigns: mailwizz, now }: Deps
         });
         const legIds = (await listLegs(db, campaignId)).map(({ id }) => id);
         const tooFew = audience === 0 ? 'Nobody is in the audience.' : `The ${audience} contacts of the audience do not suffice for the samples of its variants.`;
-        return { problems: legIds.length === 0 ? [holdFor('audience', tooFew)] : [], audience, legIds };
+        return { problems: legIds.length === 0 ? [holdFor('audience', tooFew)] : await checkCaps(campaign, { audience, legs: legIds.length }), audience, legIds };
       });
     },
 
@@ -96,19 +88,47 @@ export const createPreflightActivities = ({ db, campaigns: mailwizz, now }: Deps
     },
   };
 
-  function isLate({ graceMinutes }: Campaign, dueAtMs: number): boolean {
-    return judgeStart({ dueAtMs, nowMs: now().getTime(), graceMs: graceMinutes * 60_000 }) === 'late';
+  /** Time in which the send window was shut is no delay of ours. */
+  function isLate({ graceMinutes, sendWindow }: Campaign, dueAtMs: number): boolean {
+    const graceMs = graceMinutes * 60_000;
+    const nowMs = now().getTime();
+    if (sendWindow) return openTimeBetween({ fromMs: dueAtMs, toMs: nowMs, window: sendWindow, enoughMs: graceMs }) > graceMs;
+    return judgeStart({ dueAtMs, nowMs, graceMs }) === 'late';
+  }
+
+  /** Caps that could never be kept, or only with more MailWizz campaigns than anybody could oversee. */
+  async function checkCaps(campaign: Campaign, { audience, legs }: { audience: number; legs: number }): Promise<HoldReason[]> {
+    const limits = await findLimits(db, campaign);
+    if (!isLimited(limits)) return [];
+    const cap = leastCap(limits);
+    const largest = await findLargestBucket(db, campaign.id);
+    if (largest > cap) return [holdFor('budget', `A cap of ${cap} cannot be kept: ${largest} contacts of the audience can only be released together.`)];
+    const releases = Math.ceil(audience / cap) * legs;
+    return releases > releasesAtMost ? [holdFor('budget', `A cap of ${cap} would cut the campaign into ${releases} MailWizz campaigns; ${releasesAtMost} are the most.`)] : [];
   }
 
   /** The fields that the filter needs; without one MailWizz could not select exactly our audience. */
   async function checkFields(campaign: Campaign, tags: string[]): Promise<HoldReason[]> {
     const filter = toFilter(campaign, await findSourceNumber(db, campaign.sourceId));
-    const cut = campaign.maxContacts !== null || campaign.abTest !== null;
+    const cut = campaign.maxContacts !== null || campaign.abTest !== null || isLimited(await findLimits(db, campaign));
     const wanted = toConditions(filter, { country: filter.countries[0] ?? null, range: cut ? { ...everyBucket, from: 1 } : everyBucket });
     const lacking = tagsOf(wanted).filter((tag) => !tags.includes(tag));
     return lacking.length === 0 ? [] : [holdFor('list_fields', `List ${campaign.mailwizzListId} lacks the fields ${lacking.join(', ')}: create them (POST /api/v1/mailwizz-instances/${campaign.mailwizzInstance}/fields).`)];
   }
 };
+
+/** MailWizz must not send to people who are meant by the filter but may not be mailed: it is told before. */
+export async function tellLeavers({ db, campaigns: mailwizz }: Pick<Deps, 'db' | 'campaigns'>, campaign: Campaign, listUid: string): Promise<void> {
+  const place = { instanceId: campaign.mailwizzInstance, listUid };
+  for (let lots = 0; lots < lotsOfLeavers; lots += 1) {
+    const leavers = await findLeavers(db, campaign, leaversAtOnce);
+    for (const { contact_id: contactId, uid } of leavers) {
+      await mailwizz.unsubscribe(place, uid);
+      await recordLeaver(db, { instanceId: campaign.mailwizzInstance, listId: campaign.mailwizzListId, contactId });
+    }
+    if (leavers.length < leaversAtOnce) return;
+  }
+}
 
 /** Selects exactly the recipients of a leg, and says how far MailWizz agrees. */
 export async function makeSegment({ db, campaigns: mailwizz }: Pick<Deps, 'db' | 'campaigns'>, legId: number): Promise<SegmentCheck & { segmentUid: string }> {

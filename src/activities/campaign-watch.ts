@@ -1,12 +1,14 @@
 import { assignRest, countCampaign, type Delivered, findStopped, insertLegs, listLegs, moveLeg, recordDeliveries, recordLeg, recordTotals, skipPending, skipRecipient, type StoredLeg } from '../../db/queries/campaign-legs';
 import { findRestBuckets, recordDecision, recordWinner } from '../../db/queries/campaign-tests';
+import { findLimits, lookAtRelease } from '../../db/queries/campaign-releases';
 import { type Campaign, getCampaign, listVariants, recordFinish } from '../../db/queries/campaigns';
-import type { LegStats } from '../adapters/mailwizz/campaigning';
 import { type AbDecision, decideAbTest, type VariantKey } from '../domain/ab-test';
 import { everyBucket, planLegs } from '../domain/audience';
-import type { LegState } from '../domain/campaign';
+import type { LegFigures, LegState } from '../domain/campaign';
 import type { CampaignFigures, CampaignLook } from '../domain/campaign-run';
 import { EngineError } from '../domain/errors';
+import { isLimited } from '../domain/release';
+import { lookAtWindow } from '../domain/send-window';
 import { beating } from './beating';
 import { getPlace, markerOf } from './campaign-preflight';
 import type { Deps } from './deps';
@@ -17,6 +19,8 @@ const stoppedAtOnce = 200;
 /** With fewer mails delivered a rate says nothing. */
 const ratedFrom = 50;
 const live: LegState[] = ['created', 'started', 'paused'];
+/** Opens and clicks go on after the end. Of many legs that have ended, those are asked for that were longest ago. */
+const endedPerLook = 20;
 
 export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }: Deps) => {
   type Look = { campaign: Campaign; leg: StoredLeg; untilMs: number };
@@ -56,32 +60,51 @@ export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }
   }
 
   return {
-    /** Brings rows and figures up to date with MailWizz. Safe to repeat: what is known stays known. */
-    async watchLegs({ campaignId }: { campaignId: number }): Promise<CampaignLook> {
+    /** Brings rows and figures up to date with MailWizz. `shut`: its legs stand still because its send window is. Safe to repeat: what is known stays known. */
+    async watchLegs({ campaignId, shut = false }: { campaignId: number; shut?: boolean }): Promise<CampaignLook> {
       return beating(async () => {
         const campaign = await getCampaign(db, campaignId);
         await stopRecipients(campaign);
         const untilMs = now().getTime() + lookBudgetMs;
-        const stats: LegStats[] = [];
+        const limited = isLimited(await findLimits(db, campaign));
+        const stats: LegFigures[] = [];
         let behind = false;
         let stopped = false;
-        for (const leg of await listLegs(db, campaignId)) {
+        const before = await listLegs(db, campaignId);
+        const known = pickKnown(before);
+        for (const leg of before) {
           if (leg.mailwizzCampaignUid === null) continue;
-          const figures = await mailwizz.readStats(campaign.mailwizzInstance, leg.mailwizzCampaignUid);
+          if (leg.figures && known.has(leg.id)) {
+            stats.push(leg.figures);
+            continue;
+          }
+          const { standing, processed, ...figures } = await mailwizz.readStats(campaign.mailwizzInstance, leg.mailwizzCampaignUid);
           stats.push(figures);
-          if (!live.includes(leg.state)) continue;
+          if (!live.includes(leg.state)) {
+            if (before.length > endedPerLook) await recordLeg(db, leg.id, { figures, figuresAt: now() });
+            continue;
+          }
           const look = { campaign, leg, untilMs };
-          if (figures.standing === 'gone') await abandon(leg);
-          else if (figures.standing === 'sent') behind = (await finishLeg(look, leg.mailwizzCampaignUid)) || behind;
+          if (standing === 'gone') await abandon(leg);
+          else if (standing === 'sent') behind = (await finishLeg(look, leg.mailwizzCampaignUid)) || behind;
           else {
-            if (figures.processed > 0) behind = (await readLog(look, leg.mailwizzCampaignUid, { last: false })) || behind;
-            stopped ||= campaign.status === 'running' && figures.standing !== 'sending';
+            if (processed > 0) behind = (await readLog(look, leg.mailwizzCampaignUid, { last: false })) || behind;
+            // A leg that waits for room stands still rightly.
+            stopped ||= campaign.status === 'running' && !shut && standing !== 'sending' && (!limited || leg.state === 'started' || leg.releasedAt !== null);
           }
         }
         await countCampaign(db, campaignId);
         await recordTotals(db, campaignId, sumStats(stats));
-        const open = (await listLegs(db, campaignId)).filter(({ state }) => !['finished', 'cancelled'].includes(state)).length;
-        return { open, behind, trouble: stopped ? 'instance' : findExcess(campaign, stats), test: testOf(campaign), nextLookMs: settings.campaignLookMs };
+        const legs = await listLegs(db, campaignId);
+        return {
+          open: legs.filter(({ state }) => !['finished', 'cancelled'].includes(state)).length,
+          behind,
+          trouble: stopped ? 'instance' : findExcess(campaign, stats),
+          test: testOf(campaign, legs),
+          nextLookMs: settings.campaignLookMs,
+          window: lookAtWindow(campaign.sendWindow, now().getTime()),
+          release: limited || legs.some(({ state }) => state === 'planned') ? await lookAtRelease(db, campaign, now().getTime()) : undefined,
+        };
       });
     },
 
@@ -148,18 +171,28 @@ export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }
     });
   }
 
-  function testOf({ abTest, abDecision, startedAt }: Campaign): CampaignLook['test'] {
+  /** The time of a test begins when the last part of its samples was started. */
+  function testOf({ abTest, abDecision, startedAt }: Campaign, legs: StoredLeg[]): CampaignLook['test'] {
     if (!abTest || abDecision?.chosen) return null;
-    return { endsInMs: Math.max(0, (startedAt?.getTime() ?? 0) + abTest.testMinutes * 60_000 - now().getTime()) };
+    const samples = legs.filter(({ part, state }) => part === 'sample' && state !== 'cancelled');
+    const lastMs = Math.max(startedAt?.getTime() ?? 0, ...samples.map((leg) => (leg.startedAt ?? now()).getTime()));
+    return { endsInMs: Math.max(0, lastMs + abTest.testMinutes * 60_000 - now().getTime()) };
   }
 };
+
+/** Legs that have ended and whose figures are young enough: all but those that were asked for longest ago. */
+function pickKnown(legs: StoredLeg[]): Set<number> {
+  const ended = legs.filter(({ state, mailwizzCampaignUid }) => !live.includes(state) && mailwizzCampaignUid !== null);
+  const youngestFirst = ended.toSorted((a, b) => (b.figuresAt?.getTime() ?? 0) - (a.figuresAt?.getTime() ?? 0));
+  return new Set(youngestFirst.slice(0, Math.max(0, ended.length - endedPerLook)).map(({ id }) => id));
+}
 
 /** What MailWizz gave up trying has failed when its campaign is over. */
 const toFinal = (delivery: Delivered): Delivered => (delivery.outcome === 'pending' ? { ...delivery, outcome: 'failed' } : delivery);
 
-const sum = (stats: LegStats[], of: (figures: LegStats) => number) => stats.reduce((total, figures) => total + of(figures), 0);
+const sum = (stats: LegFigures[], of: (figures: LegFigures) => number) => stats.reduce((total, figures) => total + of(figures), 0);
 
-const sumStats = (stats: LegStats[]) => ({
+const sumStats = (stats: LegFigures[]) => ({
   sent: sum(stats, ({ delivered }) => delivered),
   delivered: Math.max(0, sum(stats, ({ delivered, bounces }) => delivered - bounces)),
   bounced: sum(stats, ({ bounces }) => bounces),
@@ -169,7 +202,7 @@ const sumStats = (stats: LegStats[]) => ({
   spamReports: sum(stats, ({ complaints }) => complaints),
 });
 
-function findExcess({ bounceLimit, complaintLimit }: Campaign, stats: LegStats[]): CampaignLook['trouble'] {
+function findExcess({ bounceLimit, complaintLimit }: Campaign, stats: LegFigures[]): CampaignLook['trouble'] {
   const { sent, bounced, spamReports } = sumStats(stats);
   if (sent < ratedFrom) return null;
   if (bounced / sent > bounceLimit) return 'bounce_rate';

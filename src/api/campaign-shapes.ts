@@ -3,6 +3,7 @@ import type { Campaign, NewCampaign, NewVariant, Variant } from '../../db/querie
 import { variantKeys } from '../domain/ab-test';
 import { parseInstant, parseLocal, toInstant } from '../domain/schedule';
 import type { NewCampaignRequest } from '../schemas/campaigns';
+import type { CampaignWait } from './campaign-waits';
 
 type Body = { [Field in keyof NewCampaignRequest]?: NewCampaignRequest[Field] | undefined };
 type Time = { atMs: number; local: string | undefined; zone: string | undefined };
@@ -112,6 +113,9 @@ export const toCampaign = (row: Campaign) => ({
   scheduled_local: row.scheduledLocal,
   time_zone: row.scheduleZone,
   grace_minutes: row.graceMinutes,
+  send_window: row.sendWindow,
+  hourly_cap: row.hourlyCap,
+  daily_cap: row.dailyCap,
   ab_test: row.abTest,
   ab_decision: row.abDecision,
   launched_at: row.launchedAt,
@@ -135,8 +139,12 @@ export const toCampaign = (row: Campaign) => ({
 
 const rate = (count: number, base: number) => (base === 0 ? 0 : Number((count / base).toFixed(4)));
 
-export const toDetails = (row: Campaign, { legs, variants, reasons }: { legs: StoredLeg[]; variants: Variant[]; reasons: { outcome: string; reason: string; contacts: number }[] }) => ({
+export const toDetails = (
+  row: Campaign,
+  { waitsFor, legs, variants, reasons }: { waitsFor: CampaignWait | undefined; legs: StoredLeg[]; variants: Variant[]; reasons: { outcome: string; reason: string; contacts: number }[] },
+) => ({
   ...toCampaign(row),
+  waits_for: waitsFor ?? null,
   variants: variants.map(({ key, subjectLine, fromName, emailTemplateId, templateVersion, share, isWinner, figures }) => ({ key, subject_line: subjectLine, from_name: fromName, email_template_id: emailTemplateId, template_version: templateVersion, share, is_winner: isWinner, figures })),
   legs: legs.map((leg) => ({
     variant: leg.variant,
@@ -151,6 +159,7 @@ export const toDetails = (row: Campaign, { legs, variants, reasons }: { legs: St
     sent: leg.sent,
     skipped: leg.skipped,
     failed: leg.failed,
+    released_at: leg.releasedAt,
     started_at: leg.startedAt,
     finished_at: leg.finishedAt,
     last_error: leg.lastError,

@@ -14,6 +14,7 @@ import { EngineError } from '../domain/errors';
 import { anyAnswer, listAnswer } from '../schemas/answers';
 import { archiveOrder, audienceQuery, campaignChanges, campaignFilter, choice, cloneOrder, compareQuery, newCampaign, newTime, recipientFilter } from '../schemas/campaigns';
 import { actorOf } from './auth';
+import { findWait } from './campaign-waits';
 import { toCampaign, toColumns, toCopy, toDetails, toTime, toVariants } from './campaign-shapes';
 import type { CampaignOrders, Order } from './campaign-orders';
 import { toCsvLine } from './csv';
@@ -66,9 +67,9 @@ export function createCampaignRoutes({ db, orders }: { db: Db; orders: CampaignO
       res.json({ items });
     }),
 
-    serve({ method: 'get', path: '/campaigns/{campaign_id}', tag, who: 'operator', summary: 'One campaign with its live statistics', answer: { ...one, text: 'The campaign, its legs, variants and reasons' }, errors: [404] }, async (req, res) => {
+    serve({ method: 'get', path: '/campaigns/{campaign_id}', tag, who: 'operator', summary: 'One campaign with its live statistics', description: '`waits_for` says what keeps it from sending though nobody stopped it: its `send_window`, or `caps`, and until when at the earliest.', answer: { ...one, text: 'The campaign, its legs, variants and reasons' }, errors: [404] }, async (req, res) => {
       const row = await getCampaign(db, numberParam(req, 'campaign_id'));
-      res.json(toDetails(row, { legs: await listLegs(db, row.id), variants: await listVariants(db, row.id), reasons: await countReasons(db, row.id) }));
+      res.json(toDetails(row, { waitsFor: await findWait(db, row, Date.now()), legs: await listLegs(db, row.id), variants: await listVariants(db, row.id), reasons: await countReasons(db, row.id) }));
     }),
 
     serve(

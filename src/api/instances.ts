@@ -128,6 +128,8 @@ function toColumns(body: Settings, instanceId: string, vault: Pick<Vault, 'seal'
     ...(body.default_from_name !== undefined && { defaultFromName: body.default_from_name }),
     ...(body.default_from_email !== undefined && { defaultFromEmail: body.default_from_email }),
     ...(body.list_mapping !== undefined && { listMapping: body.list_mapping }),
+    ...(body.hourly_cap !== undefined && { hourlyCap: body.hourly_cap }),
+    ...(body.daily_cap !== undefined && { dailyCap: body.daily_cap }),
     ...(body.is_active !== undefined && { isActive: body.is_active }),
   };
 }
@@ -149,6 +151,8 @@ const toInstance = (instance: Instance) => ({
   default_from_name: instance.defaultFromName,
   default_from_email: instance.defaultFromEmail,
   list_mapping: instance.listMapping,
+  hourly_cap: instance.hourlyCap,
+  daily_cap: instance.dailyCap,
   is_active: instance.isActive,
   parked_at: instance.parkedAt,
   last_sync_at: instance.lastSyncAt,

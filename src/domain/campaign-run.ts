@@ -1,5 +1,6 @@
 import type { VariantKey } from './ab-test';
 import type { CampaignState, HoldReason, RecipientOutcome } from './campaign';
+import type { WindowLook } from './send-window';
 
 /** Names shared by the workflow and those who talk to it: each order is an update, which is answered, and a signal, which is not. */
 export const campaignMessages = {
@@ -33,8 +34,8 @@ export const startRun = (state: CampaignState, version: number): CampaignRun => 
 /** audience = sent + skipped + failed + pending, always. */
 export type CampaignFigures = Record<RecipientOutcome, number> & { audience: number };
 
-/** What a look before the start found. `missing`: contacts of the audience that are on their way into MailWizz. */
-export type Preflight = { problems: HoldReason[]; missing: number; instanceId: string; revision: number };
+/** What a look before the start found. `missing`: contacts of the audience that are on their way into MailWizz. `window`: it is shut. */
+export type Preflight = { problems: HoldReason[]; missing: number; instanceId: string; revision: number; window?: WindowLook };
 export type SegmentCheck = { legId: number; ours: number; theirs: number | null };
 
 /** What a look at the legs of a running campaign found. */
@@ -47,7 +48,14 @@ export type CampaignLook = {
   trouble: 'bounce_rate' | 'complaint_rate' | 'instance' | null;
   test: { endsInMs: number } | null;
   nextLookMs: number;
+  /** Where there is a send window. */
+  window?: WindowLook | undefined;
+  /** Where a part waits for room under caps: when to try, and whether nothing is under way in MailWizz meanwhile. */
+  release?: { inMs: number; alone: boolean } | undefined;
 };
+
+/** `window`: it is shut, and nothing was made. */
+export type OpenedLeg = { missing: number; window?: WindowLook };
 
 /** Short calls to MailWizz, on slots of their own: a pause never waits behind thousands of injections. */
 export const campaignQueue = (taskQueue: string) => `${taskQueue}:campaigns`;

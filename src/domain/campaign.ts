@@ -31,6 +31,9 @@ export type RecipientOutcome = (typeof recipientOutcomes)[number];
 export const legStates = ['planned', 'created', 'started', 'paused', 'finished', 'cancelled'] as const;
 export type LegState = (typeof legStates)[number];
 
+/** What MailWizz says of one of its campaigns. */
+export type LegFigures = { delivered: number; bounces: number; opens: number; clicks: number; unsubscribes: number; complaints: number };
+
 /** Times are milliseconds since 1970: a workflow carries this state, and JSON has no dates. */
 export type CampaignState = {
   status: CampaignStatus;

@@ -1,4 +1,4 @@
-import { parseLocal, toInstant, toLocal } from './schedule';
+import { formatInstant, parseLocal, toInstant, toLocal } from './schedule';
 
 export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 export type Weekday = (typeof weekdays)[number];
@@ -29,6 +29,45 @@ export function nextOpening(nowMs: number, window: SendWindow): Opening | undefi
 
 /** True when the opening holds at that instant. */
 export const isOpen = ({ opensAtMs, closesAtMs }: Opening, atMs: number) => opensAtMs <= atMs && atMs < closesAtMs;
+
+/** How a window stands: whether one may send, for how long that holds, and until when as people of its zone say it. */
+export type WindowLook = { open: boolean; changesInMs: number; until: string };
+
+/** Openings that follow each other without a break are one: nobody is stopped at midnight to be started at midnight. */
+const openingsAtOnce = 8;
+
+/** Undefined without a window. */
+export function lookAtWindow(window: SendWindow | null, nowMs: number): WindowLook | undefined {
+  const opening = window && nextOpening(nowMs, window);
+  if (!opening) return undefined;
+  const open = isOpen(opening, nowMs);
+  let changesAtMs = open ? opening.closesAtMs : opening.opensAtMs;
+  for (let more = 1; open && more < openingsAtOnce; more += 1) {
+    const next = nextOpening(changesAtMs, window);
+    if (!next || next.opensAtMs > changesAtMs) break;
+    changesAtMs = next.closesAtMs;
+  }
+  return { open, changesInMs: changesAtMs - nowMs, until: formatInstant(changesAtMs, window.zone) };
+}
+
+/** True when a campaign may send at that instant. */
+export const isInside = (window: SendWindow | null, atMs: number) => lookAtWindow(window, atMs)?.open ?? true;
+
+/** A year of daily openings; by then every grace is over. */
+const openingsAtMost = 400;
+
+/** How much of the time between two instants the window was open; counted no further than `enoughMs`. */
+export function openTimeBetween({ fromMs, toMs, window, enoughMs }: { fromMs: number; toMs: number; window: SendWindow; enoughMs: number }): number {
+  let cursorMs = fromMs;
+  let sumMs = 0;
+  for (let openings = 0; openings < openingsAtMost && cursorMs < toMs && sumMs <= enoughMs; openings += 1) {
+    const opening = nextOpening(cursorMs, window);
+    if (!opening) break;
+    sumMs += Math.max(0, Math.min(opening.closesAtMs, toMs) - Math.max(opening.opensAtMs, cursorMs));
+    cursorMs = opening.closesAtMs;
+  }
+  return sumMs;
+}
 
 function instantOn(date: Date, clock: string, zone: string): number {
   const time = parseLocal(`${date.toISOString().slice(0, 10)}T${clock}`);

@@ -46,9 +46,12 @@ const content = {
   grace_minutes: z.number().int().min(0).max(10_080).optional(),
   bounce_limit: z.number().min(0).max(1).optional(),
   complaint_limit: z.number().min(0).max(1).optional(),
-  send_window: z.strictObject({ days: z.array(z.enum(weekdays)).min(1).max(7), from: clock, to: clock, zone }).nullish(),
-  hourly_cap: limit.nullish(),
-  daily_cap: limit.nullish(),
+  send_window: z
+    .strictObject({ days: z.array(z.enum(weekdays)).min(1).max(7), from: clock.refine((text) => text !== '24:00', 'is a time before 24:00'), to: clock, zone })
+    .nullish()
+    .describe('When it may send. `to` at or before `from` is on the next day. Outside it MailWizz is paused; a campaign that is due waits for the opening, which its grace does not count.'),
+  hourly_cap: limit.nullish().describe('How many mails it may send within any hour: its audience is released in parts, each a MailWizz campaign of its own. The caps of its instance hold beside it.'),
+  daily_cap: limit.nullish().describe('The same within any 24 hours.'),
   ab_test: abTest.nullish(),
 };
 const time = { scheduled_at: instant.optional(), scheduled_local: local.optional(), time_zone: zone.optional() };

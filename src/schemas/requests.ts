@@ -88,6 +88,7 @@ export const rowFilter = z.strictObject({
 const httpUrl = z.url('is a URL').max(500).regex(/^https?:\/\//, 'begins with http:// or https://');
 const port = z.number().int().min(1).max(65_535);
 const tablePrefix = z.string().regex(/^[a-z][a-z0-9_]{0,29}$/, 'is small letters, digits and underscores');
+const cap = z.number().int().min(1).max(100_000_000);
 const instanceSettings = z.strictObject({
   name: word(255),
   description: text().max(5_000).nullish(),
@@ -104,6 +105,8 @@ const instanceSettings = z.strictObject({
   default_from_name: word(255).nullish(),
   default_from_email: z.email().max(255).nullish(),
   list_mapping: mapping.default({}),
+  hourly_cap: cap.nullish().describe('How many mails all campaigns of the instance together may send within any hour; null: no cap.'),
+  daily_cap: cap.nullish().describe('The same within any 24 hours.'),
 });
 export const newInstance = instanceSettings.extend({ instance_id: instanceId });
 /** Without defaults: what a change does not name stays. */

@@ -1,8 +1,9 @@
 import { allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, isCancellation, log, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import { type VariantKey, variantKeys } from '../domain/ab-test';
 import { applyOrder, applyStep, type CampaignOrder, type CampaignState, type CampaignStep, dueAtMs, type HoldReason, type PauseReason } from '../domain/campaign';
-import { type CampaignFigures, type CampaignInput, campaignMessages, type CampaignReport, looksPerRun, placementsLookMs, placementsWaitMs } from '../domain/campaign-run';
+import { type CampaignFigures, type CampaignInput, type CampaignLook, campaignMessages, type CampaignReport, looksPerRun, placementsLookMs, placementsWaitMs } from '../domain/campaign-run';
 import { parseInstant } from '../domain/schedule';
+import type { WindowLook } from '../domain/send-window';
 import { batches, campaignCalls, injectionAt, steps } from './proxies';
 
 const update = <Args extends [] | [string] | [number]>(name: string) => defineUpdate<CampaignReport, Args>(name);
@@ -25,6 +26,8 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   let looks = 0;
   /** All legs that are known are made and started: nothing to do but to watch them. */
   let legsRun = false;
+  /** The send window as it was seen last; it turns when its time is over. */
+  let window: { open: boolean; turnsAtMs: number; until: string } | undefined;
 
   const report = (): CampaignReport => ({ ...state, campaignId, stage });
   setHandler(campaignState, report);
@@ -72,9 +75,10 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
     const seen = version;
     tell('is checked before its start');
     try {
-      const { problems, missing, instanceId, revision } = await campaignCalls().checkCampaign({ campaignId, dueAtMs: dueAtMs(state) });
+      const { problems, missing, instanceId, revision, window: shut } = await campaignCalls().checkCampaign({ campaignId, dueAtMs: dueAtMs(state) });
       if (version !== seen) return;
       if (problems.length > 0) return hold(problems);
+      if (shut) return await untilOpen(shut);
       if (missing > 0 && !waived.placements && !(await awaitPlacements(instanceId))) return;
       const plan = await batches.planCampaign({ campaignId });
       if (version !== seen) return;
@@ -91,6 +95,12 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
       if (isCancellation(error)) throw error;
       if (version === seen) hold([{ code: 'instance', message: 'MailWizz could not be prepared: it does not answer, or refuses.' }]);
     }
+  }
+
+  /** Waits for the send window, or for an order. */
+  async function untilOpen(shut: WindowLook): Promise<void> {
+    tell(`waits for its send window until ${shut.until}`);
+    await changed(Math.min(shut.changesInMs, longestTimerMs));
   }
 
   /** True when nobody of the audience is on the way into MailWizz any more. */
@@ -133,18 +143,24 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   /** One look; true when all is over. */
   async function follow(): Promise<boolean> {
     const seen = version;
-    if (state.status === 'paused') {
+    const shut = state.status === 'running' && isShut();
+    if (state.status === 'paused' || shut) {
       legsRun = false;
       await campaignCalls().pauseLegs({ campaignId });
     } else if (!legsRun) {
       tell('makes and starts its MailWizz campaigns');
-      const { missing } = await campaignCalls().openLeg({ campaignId });
-      if (missing > 0 || version !== seen) return false;
+      const opened = await campaignCalls().openLeg({ campaignId });
+      if (opened.window) {
+        see(opened.window);
+        return false; // It is shut: the next look stops MailWizz, if it was not.
+      }
+      if (opened.missing > 0 || version !== seen) return false;
       await campaignCalls().startLegs({ campaignId });
       legsRun = true;
     }
     if (version !== seen) return false;
-    const look = await campaignCalls().watchLegs({ campaignId });
+    const look = await campaignCalls().watchLegs({ campaignId, ...(shut && { shut }) });
+    see(look.window);
     if (version !== seen) return false;
     if (look.trouble !== null && state.status === 'running' && (look.trouble === 'instance' || !waived.rates)) {
       pauseFor(look.trouble);
@@ -156,11 +172,41 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
       await changed(look.open > 0 ? idleLooks * look.nextLookMs : undefined);
       return false;
     }
-    if (look.test) return await followTest(look.test.endsInMs, look.nextLookMs);
-    if (look.open === 0) return true;
-    tell('is being sent');
-    await changed(look.nextLookMs);
+    if (look.open === 0 && !look.test) return true;
+    if (shut) await untilTurn(idleLooks * look.nextLookMs);
+    else if (look.test) return await followTest(look.test.endsInMs, waitFor(look));
+    else await followLegs(look);
     return false;
+  }
+
+  /** Stopped there, until the send window opens. What was under way there may still be counted meanwhile. */
+  async function untilTurn(longestMs: number): Promise<void> {
+    if (!window || !isShut()) return;
+    tell(`waits for its send window until ${window.until}`);
+    await changed(Math.min(window.turnsAtMs - Date.now(), longestMs));
+  }
+
+  /** What is out is watched; what waits for room is tried when there may be some. */
+  async function followLegs(look: CampaignLook): Promise<void> {
+    const { release } = look;
+    tell(release?.alone === true && release.inMs > 0 ? `waits for its caps until ${new Date(Date.now() + release.inMs).toISOString()}` : 'is being sent');
+    await changed(waitFor(look));
+  }
+
+  /** How long nothing is to be done. A part that may be released by then is tried, so the run opens legs again. */
+  function waitFor({ nextLookMs, release }: CampaignLook): number {
+    const longestMs = release?.alone === true ? idleLooks * nextLookMs : nextLookMs;
+    const waitMs = Math.min(longestMs, Math.max(release?.inMs ?? longestMs, nextLookMs));
+    if (release && release.inMs <= waitMs) legsRun = false;
+    return window?.open === true ? Math.min(waitMs, Math.max(0, window.turnsAtMs - Date.now())) : waitMs;
+  }
+
+  function see(look: WindowLook | undefined): void {
+    window = look && { open: look.open, turnsAtMs: Date.now() + look.changesInMs, until: look.until };
+  }
+
+  function isShut(): boolean {
+    return window !== undefined && Date.now() < window.turnsAtMs !== window.open;
   }
 
   /** Samples are out until their time is over; then figures decide, or an operator. */

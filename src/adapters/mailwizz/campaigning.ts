@@ -1,4 +1,4 @@
-import type { RecipientOutcome } from '../../domain/campaign';
+import type { LegFigures, RecipientOutcome } from '../../domain/campaign';
 import { EngineError } from '../../domain/errors';
 import type { SegmentCondition } from '../../domain/segment';
 import type { Calls } from './calls';
@@ -8,7 +8,7 @@ import type { NewCampaign } from './calls/campaign-shapes';
 export type ListPlace = { instanceId: string; listUid: string };
 /** How a MailWizz campaign stands: `gone` when nobody knows it there, `strange` in states that need a person (blocked, draft, approval). */
 export type Standing = 'paused' | 'sending' | 'sent' | 'gone' | 'strange';
-export type LegStats = { standing: Standing; processed: number; delivered: number; bounces: number; opens: number; clicks: number; unsubscribes: number; complaints: number };
+export type LegStats = LegFigures & { standing: Standing; processed: number };
 export type Delivery = { uid: string; outcome: RecipientOutcome; reason: string | null };
 export type DeliveryPage = { deliveries: Delivery[]; nextPage: number | undefined };
 
