@@ -29,7 +29,7 @@ const stack = createStack();
 let code = 1;
 try {
   const env = withoutEngineSettings(process.env);
-  const sandbox = ['pipeline', 'mailwizz'].includes(name) ? await startSandbox({ dataDir, port: 29_400, env }, stack) : undefined;
+  const sandbox = ['pipeline', 'mailwizz', 'campaign'].includes(name) ? await startSandbox({ dataDir, port: 29_400, env }, stack) : undefined;
   const services = name === 'start' ? { env } : await startServices(env, dataDir, stack);
   const bench = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', `bench/${name}.ts`, ...args], { cwd: root, stdout: 'inherit', env: { ...services.env, BENCH_DIR: dataDir, BENCH_ROOT_PID: String(process.pid), BENCH_SANDBOX: JSON.stringify(sandbox ?? {}) } }));
   code = await bench.exited;

@@ -9,7 +9,7 @@ import { startSandbox } from './lib/sandbox.mjs';
 import { dataDirOf, loadEnvironment, root, withoutEngineSettings } from './lib/settings.mjs';
 
 const help = `npm run demo [-- --exit]
-A working hub with stand-ins for MailWizz, DNS and mail servers, nine sources and 2,000 contacts going through. Needs nothing prepared;
+A working hub with stand-ins for MailWizz, DNS and mail servers, nine sources, 2,000 contacts going through and a campaign to some of them. Needs nothing prepared;
 data lives in DATA_DIR/demo (default .data/demo), apart from all other, and no other setting but PORT and LOG_LEVEL is looked at. Stays up until Ctrl-C; --exit ends when everything has settled, with 0 only if all sums add up.`;
 
 if (process.argv.includes('--help')) {
@@ -56,6 +56,7 @@ async function run() {
     SMTP_DNS_WAITS: '1s,2s',
     MAILWIZZ_PROBE_EVERY: '1s',
     DUE_BUCKET: '1s',
+    CAMPAIGN_LOOK: '500ms',
   };
   const apiUrl = `http://127.0.0.1:${port}`;
   const engine = stack.add(startChild(process.execPath, ['bin/email-engine.cjs', 'start'], { cwd: root, env: engineEnv, logFile: join(dataDir, 'logs', 'engine.log'), killAfterS: 40 }));

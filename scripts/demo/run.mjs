@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { runCampaign } from './campaign.mjs';
 import { demoSources, makeDeliveries } from './contacts.mjs';
 
 const counters = ['received', 'accepted', 'duplicates', 'rejected', 'injected', 'invalid', 'suppressed', 'unroutable', 'failed', 'waiting'];
@@ -8,8 +9,8 @@ const subscribersBeforeFailure = 400;
 const deliveriesBeforeHealing = 4;
 
 /**
- * Seeds instances and sources through the public API, posts the demo deliveries with each source's own key, waits until nothing is in flight and
- * prints what became of them. @returns {Promise<{ ok: boolean }>} ok when all sums add up.
+ * Seeds instances and sources through the public API, posts the demo deliveries with each source's own key, waits until nothing is in flight, sends a
+ * campaign to those who arrived and prints what became of them. @returns {Promise<{ ok: boolean }>} ok when all sums add up.
  */
 export async function runDemo({ apiUrl, adminKey, sandbox, uiUrl, keysFile, say }) {
   const call = createCaller(apiUrl, adminKey);
@@ -29,7 +30,8 @@ export async function runDemo({ apiUrl, adminKey, sandbox, uiUrl, keysFile, say 
   const settled = [...first, ...(await settle(call, await post(after), say))];
   const back = await injectedInto(call, failing);
   say(`${failing.instance_id} since then: ${back.api - down.api} through the API, ${back.mysql - down.mysql} through MySQL.`);
-  return report({ call, sandbox, batches: settled, apiUrl, uiUrl, say });
+  const campaign = await runCampaign({ call, instance: failing, say });
+  return report({ call, sandbox, batches: settled, campaign, apiUrl, uiUrl, say });
 
   async function post(some) {
     const batches = [];
@@ -115,7 +117,7 @@ async function settle(call, batchIds, say) {
 
 const total = (batches) => Object.fromEntries(counters.map((name) => [name, batches.reduce((sum, batch) => sum + batch[name], 0)]));
 
-async function report({ call, sandbox, batches, apiUrl, uiUrl, say }) {
+async function report({ call, sandbox, batches, campaign, apiUrl, uiUrl, say }) {
   const figures = batches.map((batch) => ({ name: batch.source_id, ...pickCounters(batch) }));
   say('\nPer source');
   table(say, ['name', ...counters], [...figures, { name: 'all', ...total(batches) }]);
@@ -150,12 +152,14 @@ async function report({ call, sandbox, batches, apiUrl, uiUrl, say }) {
   const sums = total(batches);
   const ok =
     connected &&
+    campaign.ok &&
     sums.received === sums.accepted + sums.duplicates + sums.rejected &&
     sums.accepted === sums.injected + sums.invalid + sums.suppressed + sums.unroutable + sums.failed + sums.waiting &&
     lists.every((list) => list.ledger === list.subscribers && list.subscribers === list.distinct) &&
     batches.every((batch) => batch.state === 'completed');
   say(`\nAPI ${apiUrl}   docs ${apiUrl}/docs   Temporal ${uiUrl}`);
   if (!ok) say('The sums do not add up.');
+  say(`campaign: ${Object.entries(campaign.figures).map(([name, count]) => `${name}=${count}`).join(' ')}`);
   say(`sums: ${counters.map((name) => `${name}=${sums[name]}`).join(' ')}`);
   return { ok };
 }
