@@ -39,8 +39,9 @@ const startedAs = (name: string) => async () => (await mailwizz.campaigns(name))
 
 test('a campaign goes from its schedule through a pause to its end, and its sums are those of MailWizz', async () => {
   await mailwizz.rates({ delivery: { error: 0.05 } });
-  const made = await campaigns.create(template, { name: 'Whole way', source_id: 'scraper-google-001', target_tags: ['expat'], scheduled_at: new Date(Date.now() + 2_000).toISOString() });
-  expect(made).toMatchObject({ status: 'scheduled', audience: 200, problems: [] });
+  const made = await campaigns.create(template, { name: 'Whole way', source_id: 'scraper-google-001', target_tags: ['expat'], scheduled_at: new Date(Date.now() + 6_000).toISOString() });
+  expect(made).toMatchObject({ audience: 200, problems: [] });
+  await campaigns.until(made.campaign_id, ({ status }) => status === 'scheduled', 'its schedule');
   await campaigns.until(made.campaign_id, ({ status }) => status === 'running', 'the start');
   await until(startedAs('Whole way'), 'MailWizz at work');
   await mailwizz.tick(60);

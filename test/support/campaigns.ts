@@ -4,10 +4,17 @@ import { until } from './engine';
 /** Orders about campaigns as an operator gives them; every answer is checked. */
 export function campaignsOf(engine: Engine) {
   const call = async (method: string, path: string, body?: unknown, status = 200) => {
-    const answer = await engine.call(method, `/api/v1${path}`, body);
+    const answer = await answered(method, path, body);
     if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer.body;
   };
+  /** 503 says that the run did not answer in time, as on a busy machine: the order is repeated, as the docs tell. */
+  async function answered(method: string, path: string, body: unknown) {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await engine.call(method, `/api/v1${path}`, body);
+      if (answer.status !== 503 || !path.startsWith('/campaigns/') || tries === 10) return answer;
+    }
+  }
   const get = (id: number) => call('GET', `/campaigns/${id}`);
   return {
     get,
