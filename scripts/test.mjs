@@ -26,24 +26,23 @@ if (some.length === 0) {
   check('lint', bin('eslint'), ['.', '--max-warnings', '0']);
 }
 
-const dataDir = mkdtempSync(join(tmpdir(), 'email-engine-test-'));
-// Postgres runs as another user there.
-spawnSync('chmod', ['755', dataDir]);
-mkdirSync(join(dataDir, 'logs'));
+/** Most tests wait for servers: two lanes side by side, each with servers of its own. */
+const lanes = some.length > 0 ? [[]] : [['test/unit', 'test/integration', 'test/replay'], ['test/e2e']];
 const stack = createStack();
+const dataDirs = [];
 ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
 try {
-  const env = withoutEngineSettings(process.env);
   say('Starting Postgres, Temporal and the sandbox for the tests …');
-  const port = 19_400 + Math.floor(Math.random() * 1_000) * 10;
-  const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port, args: ['--greylist-ms', '500'], env }, stack)]);
-  await runJest({ ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' });
+  const running = [];
+  // One after the other: both would find the same ports free.
+  for (const [index, patterns] of lanes.entries()) running.push(runJest(await openLane(index), patterns));
+  await Promise.all(running);
 } catch (error) {
   console.error(error.message);
   totals.failed += 1;
 } finally {
   await stack.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true });
 }
 console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`);
 process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
@@ -54,9 +53,22 @@ function check(name, command, args) {
   totals[status === 0 ? 'passed' : 'failed'] += 1;
 }
 
-async function runJest(env) {
+async function openLane(index) {
+  const dataDir = mkdtempSync(join(tmpdir(), 'email-engine-test-'));
+  dataDirs.push(dataDir);
+  // Postgres runs as another user there.
+  spawnSync('chmod', ['755', dataDir]);
+  mkdirSync(join(dataDir, 'logs'));
+  const env = withoutEngineSettings(process.env);
+  const port = 19_400 + index * 10_000 + Math.floor(Math.random() * 300) * 10;
+  const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port, args: ['--greylist-ms', '500'], env }, stack)]);
+  return { dataDir, env: { ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' } };
+}
+
+async function runJest({ dataDir, env }, patterns) {
   const output = join(dataDir, 'jest.json');
-  const jest = spawn(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '--runInBand', '--json', `--outputFile=${output}`, ...some], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const args = ['--runInBand', '--json', `--outputFile=${output}`, ...patterns, ...some];
+  const jest = spawn(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...args], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
   await untilEnded(jest, output);
   const result = JSON.parse(readFileSync(output, 'utf8'));
   totals.passed += result.numPassedTests;
