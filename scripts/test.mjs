@@ -69,6 +69,7 @@ async function runJest({ dataDir, env }, patterns) {
   const output = join(dataDir, 'jest.json');
   const args = ['--runInBand', '--json', `--outputFile=${output}`, ...patterns, ...some];
   const jest = spawn(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...args], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => jest.kill()));
   await untilEnded(jest, output);
   const result = JSON.parse(readFileSync(output, 'utf8'));
   totals.passed += result.numPassedTests;
