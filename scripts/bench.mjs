@@ -7,6 +7,7 @@ import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
 import { startServices } from './lib/services.mjs';
 import { startSandbox } from './lib/sandbox.mjs';
+import { takeAnyPorts } from './lib/temporal.mjs';
 import { root, withoutEngineSettings } from './lib/settings.mjs';
 
 const names = readdirSync(join(root, 'bench')).filter((file) => file.endsWith('.ts') && !file.startsWith('support')).map((file) => file.slice(0, -3));
@@ -24,6 +25,7 @@ ensureMariadb(process.env);
 const dataDir = mkdtempSync(join(tmpdir(), 'email-engine-bench-'));
 spawnSync('chmod', ['755', dataDir]);
 mkdirSync(join(dataDir, 'logs'));
+takeAnyPorts(dataDir);
 const stack = createStack();
 ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
 let code = 1;
