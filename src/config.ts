@@ -57,7 +57,7 @@ function refuse(context: z.core.$RefinementCtx, message: string): never {
 /** What is needed to reach what is stored, and nothing more: all that a command of an operator asks for. */
 const storeEnvironment = z.object({
   DATABASE_URL: z
-    .string('is missing: postgres://user:password@host:5432/database (npm start and npm run services bring one)')
+    .string('is missing: postgres://user:password@host:5432/database (npm start and npm run services bring one; for those of the demo set DATA_DIR=.data/demo)')
     .regex(/^postgres(ql)?:\/\//, 'begins with postgres://')
     .refine((text) => URL.canParse(text.replace('@/', '@socket/')), 'is no URL: postgres://user:password@host:5432/database, with %xx for special characters in the password'),
   DATA_DIR: z.string().default('.data'),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,7 +28,25 @@ export function withoutEngineSettings(env) {
 export function dataDirOf(env) {
   const dir = resolve(root, env.DATA_DIR || '.data');
   mkdirSync(join(dir, 'logs'), { recursive: true });
+  claim(dir);
   return dir;
+}
+
+/** One owner a folder: a second one would end the servers of the first, as left over. */
+function claim(dir) {
+  const file = join(dir, 'owner');
+  const owner = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  if (owner !== process.pid && isOneOfUs(owner)) fail(`${dir} is in use by process ${owner}: stop it first, or set another DATA_DIR.`);
+  writeFileSync(file, String(process.pid));
+}
+
+/** A number that another program has by now says nothing. */
+function isOneOfUs(pid) {
+  try {
+    return /scripts\/\w+\.mjs/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 export const say = (text) => console.error(text);

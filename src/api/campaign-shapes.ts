@@ -50,6 +50,17 @@ const toTest = (test: NonNullable<Body['ab_test']>) => ({
   onTooLittleData: test.on_too_little_data,
 });
 
+/** As it was ordered; the variants stand beside it. */
+const fromTest = (test: NonNullable<Campaign['abTest']>) => ({
+  metric: test.metric,
+  sample_percent: test.samplePercent,
+  test_minutes: test.testMinutes,
+  confidence: test.confidence,
+  minimum_sample: test.minimumSample,
+  on_tie: test.onTie,
+  on_too_little_data: test.onTooLittleData,
+});
+
 /** Variants are a, b, c … in the order they were given. */
 export const toVariants = (test: Body['ab_test']): NewVariant[] =>
   (test?.variants ?? []).flatMap((variant, index) => {
@@ -116,7 +127,7 @@ export const toCampaign = (row: Campaign) => ({
   send_window: row.sendWindow,
   hourly_cap: row.hourlyCap,
   daily_cap: row.dailyCap,
-  ab_test: row.abTest,
+  ab_test: row.abTest && fromTest(row.abTest),
   ab_decision: row.abDecision,
   launched_at: row.launchedAt,
   started_at: row.startedAt,

@@ -16,7 +16,7 @@ export const checkMailwizzCommand: Command = {
   help: `email-engine check-mailwizz [INSTANCE…] [--create-fields] [--json]
 Looks at every configured MailWizz instance (or those named): API, key, lists and their fields, bulk calls, clocks, MySQL, schema, rights. Changes
 nothing there. --create-fields makes the fields that lists lack, then looks again. --json prints one report a line.
-Exit 0 when nothing is bad, 1 when something is, 2 for an unknown instance.`,
+Exit 0 when nothing is bad, 1 when something is, 2 for an unknown instance or when there is none.`,
   options: { options: { json: { type: 'boolean', default: false }, 'create-fields': { type: 'boolean', default: false } } },
   async run(values, names) {
     const config = loadStoreConfig(readSettings());
@@ -24,8 +24,8 @@ Exit 0 when nothing is bad, 1 when something is, 2 for an unknown instance.`,
     try {
       const known = (await listInstanceStates(database.db)).map((instance) => instance.instance_id);
       const stranger = names.find((name) => !known.includes(name));
-      if (stranger !== undefined || known.length === 0) {
-        console.error(stranger === undefined ? 'No MailWizz instance is configured yet: POST /api/v1/mailwizz-instances.' : `There is no MailWizz instance ${stranger}; there are ${known.join(', ')}.`);
+      if (known.length === 0 || stranger !== undefined) {
+        console.error(known.length === 0 ? 'No MailWizz instance is configured yet: POST /api/v1/mailwizz-instances.' : `There is no MailWizz instance ${stranger}; there are ${known.join(', ')}.`);
         return 2;
       }
       const loadInstance = createInstanceLoader({ db: database.db, vault: createVault(loadSecretsKeys(config)) });
