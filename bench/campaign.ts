@@ -78,7 +78,8 @@ const createCampaign = (template: number, changes: object) =>
 /** Memory and CPU of a worker that has nothing to do, without any campaign and with many that are far ahead. */
 async function measureOpen(worker: ChildProcess, template: number) {
   const warm = await createCampaign(template, farAhead);
-  await call('POST', `/api/v1/campaigns/${warm.campaign_id}/cancel`);
+  // The worker has just been started.
+  await until(async () => call('POST', `/api/v1/campaigns/${warm.campaign_id}/cancel`).then(() => true), 60_000);
   await pause(restMs);
   const before = await measureIdle();
   const noneMb = rssMbOf(worker.pid ?? 0);

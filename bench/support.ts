@@ -6,15 +6,17 @@ import { makeApiKey } from '../src/api/keys';
 export const quick = process.argv.includes('--quick');
 export const databaseUrl = process.env['DATABASE_URL'] ?? '';
 export const adminKey = makeApiKey('adm').text;
-const port = 28_080;
+const port = Number(process.env['BENCH_PORT'] ?? 28_080);
 export const apiUrl = `http://127.0.0.1:${port}`;
 
 /** One part of the engine as its own process, as in production. */
 export function startPart(part: 'api' | 'worker', env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ['bin/email-engine.cjs', part], {
+  const child = spawn(process.execPath, ['bin/email-engine.cjs', part], {
     env: { ...process.env, PORT: String(port), LOG_LEVEL: 'warn', ADMIN_API_KEY: adminKey, SECRETS_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}`, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  process.once('exit', () => child.kill('SIGKILL')); // a benchmark that fails leaves nothing running
+  return child;
 }
 
 export async function stopPart(child: ChildProcess): Promise<void> {

@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createStack, startChild } from './lib/children.mjs';
+import { createStack, freePort, startChild } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
 import { startServices } from './lib/services.mjs';
 import { startSandbox } from './lib/sandbox.mjs';
+import { takeAnyPorts } from './lib/temporal.mjs';
 import { root, withoutEngineSettings } from './lib/settings.mjs';
 
 const names = readdirSync(join(root, 'bench')).filter((file) => file.endsWith('.ts') && !file.startsWith('support')).map((file) => file.slice(0, -3));
@@ -24,6 +25,7 @@ ensureMariadb(process.env);
 const dataDir = mkdtempSync(join(tmpdir(), 'email-engine-bench-'));
 spawnSync('chmod', ['755', dataDir]);
 mkdirSync(join(dataDir, 'logs'));
+takeAnyPorts(dataDir);
 const stack = createStack();
 ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
 let code = 1;
@@ -31,7 +33,7 @@ try {
   const env = withoutEngineSettings(process.env);
   const sandbox = ['pipeline', 'mailwizz', 'campaign'].includes(name) ? await startSandbox({ dataDir, port: 29_400, env }, stack) : undefined;
   const services = name === 'start' ? { env } : await startServices(env, dataDir, stack);
-  const bench = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', `bench/${name}.ts`, ...args], { cwd: root, stdout: 'inherit', env: { ...services.env, BENCH_DIR: dataDir, BENCH_ROOT_PID: String(process.pid), BENCH_SANDBOX: JSON.stringify(sandbox ?? {}) } }));
+  const bench = stack.add(startChild(process.execPath, ['-r', 'tsx/cjs', `bench/${name}.ts`, ...args], { cwd: root, stdout: 'inherit', env: { ...services.env, BENCH_DIR: dataDir, BENCH_PORT: String(await freePort(28_080)), BENCH_ROOT_PID: String(process.pid), BENCH_SANDBOX: JSON.stringify(sandbox ?? {}) } }));
   code = await bench.exited;
 } finally {
   await stack.stop();

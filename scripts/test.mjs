@@ -7,6 +7,7 @@ import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
 import { startServices } from './lib/services.mjs';
 import { startSandbox } from './lib/sandbox.mjs';
+import { takeAnyPorts } from './lib/temporal.mjs';
 import { root, say, withoutEngineSettings } from './lib/settings.mjs';
 
 const help = `npm test [-- JEST ARGUMENTS]
@@ -59,6 +60,7 @@ async function openLane(index) {
   // Postgres runs as another user there.
   spawnSync('chmod', ['755', dataDir]);
   mkdirSync(join(dataDir, 'logs'));
+  takeAnyPorts(dataDir);
   const env = withoutEngineSettings(process.env);
   const port = 19_400 + index * 10_000 + Math.floor(Math.random() * 300) * 10;
   const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port, args: ['--greylist-ms', '500'], env }, stack)]);

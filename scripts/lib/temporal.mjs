@@ -21,6 +21,9 @@ export async function startTemporal(dataDir) {
   }
 }
 
+/** Servers of their own, for tests and benchmarks: two that start at once must not meet on the usual ports, and one take the other's for its own. */
+export const takeAnyPorts = (dataDir) => writeFileSync(join(dataDir, 'temporal-ports'), '0 0');
+
 async function choosePorts(dataDir) {
   const portFile = join(dataDir, 'temporal-ports');
   const [wanted, wantedUi] = existsSync(portFile) ? readFileSync(portFile, 'utf8').split(' ').map(Number) : [7233, 8233];

@@ -1,4 +1,4 @@
-import { allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, isCancellation, log, patched, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, isCancellation, log, patched, setCurrentDetails, setHandler, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
 import { type VariantKey, variantKeys } from '../domain/ab-test';
 import { applyOrder, applyStep, type CampaignOrder, type CampaignState, type CampaignStep, dueAtMs, type HoldReason, type PauseReason } from '../domain/campaign';
 import { type CampaignFigures, type CampaignInput, type CampaignLook, campaignMessages, type CampaignReport, looksPerRun, placementsLookMs, placementsWaitMs } from '../domain/campaign-run';
@@ -95,7 +95,10 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
       if (begun) step({ step: 'begin' });
     } catch (error) {
       if (isCancellation(error)) throw error;
-      if (version === seen) hold([{ code: 'instance', message: 'MailWizz could not be prepared: it does not answer, or refuses.' }]);
+      if (version !== seen) return;
+      if (!isOwnTrouble(error)) return hold([{ code: 'instance', message: 'MailWizz could not be prepared: it does not answer, or refuses.' }]);
+      tell('waits for a worker that checks it before its start');
+      await changed(troubleWaitMs);
     }
   }
 
@@ -360,6 +363,8 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   }
 }
 
+/** Nobody of ours took the work, or finished it: nothing is said about MailWizz. */
+const isOwnTrouble = (error: unknown) => error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && !(error.cause.cause instanceof ApplicationFailure);
 const refused = (message: string) => ApplicationFailure.nonRetryable(message, 'conflict');
 const invalid = (message: string) => ApplicationFailure.nonRetryable(message, 'invalid');
 
