@@ -1,4 +1,4 @@
-import { ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, isCancellation, log, setCurrentDetails, setHandler, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, isCancellation, log, patched, setCurrentDetails, setHandler, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
 import { type VariantKey, variantKeys } from '../domain/ab-test';
 import { applyOrder, applyStep, type CampaignOrder, type CampaignState, type CampaignStep, dueAtMs, type HoldReason, type PauseReason } from '../domain/campaign';
 import { type CampaignFigures, type CampaignInput, type CampaignLook, campaignMessages, type CampaignReport, looksPerRun, placementsLookMs, placementsWaitMs } from '../domain/campaign-run';
@@ -26,6 +26,8 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   let looks = 0;
   /** All legs that are known are made and started: nothing to do but to watch them. */
   let legsRun = false;
+  /** Runs that began before there was `settled` keep their order of steps. */
+  const settles = patched('settled');
   /** The send window as it was seen last; it turns when its time is over. */
   let window: { open: boolean; turnsAtMs: number; until: string } | undefined;
 
@@ -44,10 +46,12 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   return await Promise.race([story(), keepSaved()]);
 
   async function story(): Promise<CampaignFigures | undefined> {
-    while (!hasBegun()) {
+    for (;;) {
+      await settled();
+      if (hasBegun()) break;
       await goOnInNewRun();
-      await untilDue();
       if (isDue()) await prepare();
+      else await untilDue();
     }
     return await carry();
   }
@@ -59,10 +63,8 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
       tell(state.held.length > 0 ? `is held: ${state.held.map(({ message }) => message).join(' ')}` : `is ${state.status} and waits for an order`);
       return await changed();
     }
-    const waitMs = due - Date.now();
-    if (waitMs <= 0) return;
     tell('waits for its time');
-    await changed(Math.min(waitMs, longestTimerMs));
+    await changed(Math.min(due - Date.now(), longestTimerMs));
   }
 
   function isDue(): boolean {
@@ -127,6 +129,7 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   /** From the first leg to the last one: makes them, starts and pauses them as ordered, watches, decides the test, and counts. */
   async function carry(): Promise<CampaignFigures | undefined> {
     for (;;) {
+      await settled();
       await goOnInNewRun();
       const seen = version;
       looks += 1;
@@ -247,7 +250,7 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
 
   async function leave(figures: CampaignFigures): Promise<CampaignFigures> {
     tell('is over');
-    await condition(() => saved === version && allHandlersFinished());
+    await condition(isStored);
     return figures;
   }
 
@@ -329,15 +332,28 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
     return ['running', 'completed', 'cancelled'].includes(state.status) || state.pausedFrom === 'running';
   }
 
+  function isStored(): boolean {
+    return saved === version && allHandlersFinished();
+  }
+
+  /**
+   * The story goes on from states that are stored and answered, so that what an order does comes first and alone. A worker that takes the run over may hear
+   * of an order together with what was before it, where a replay hears of them one after the other: both must lead to the same steps.
+   */
+  async function settled(): Promise<void> {
+    if (settles) await condition(isStored);
+  }
+
   async function changed(timeoutMs?: number): Promise<void> {
     const seen = version;
-    if (timeoutMs === undefined) await condition(() => version !== seen);
-    else await condition(() => version !== seen, Math.max(timeoutMs, 50));
+    const hasChanged = () => version !== seen && (!settles || isStored());
+    if (timeoutMs === undefined) await condition(hasChanged);
+    else await condition(hasChanged, Math.max(timeoutMs, 50));
   }
 
   async function goOnInNewRun(): Promise<void> {
     if (looks < looksPerRun && !workflowInfo().continueAsNewSuggested) return;
-    await condition(() => saved === version && allHandlersFinished());
+    await condition(isStored);
     await continueAsNew<typeof campaign>({ campaignId, run: { state, version, waived, chosen } });
   }
 

@@ -238,6 +238,30 @@ test('a test without a winner waits for the operator, whose choice goes to the r
   });
 }, 60_000);
 
+test('a worker that remembers nothing carries a campaign all the same: every task begins with a replay', async () => {
+  const activities = parts();
+  await bench.serve(activities, async (taskQueue) => {
+    const run = await start(taskQueue, freshCampaign());
+    await shows(run, ({ stage }) => stage.includes('draft'), 'the draft');
+    await run.order('reschedule', later);
+    await run.order('pause');
+    await run.order('resume');
+    await run.signal('launch');
+    await shows(run, ({ status }) => status === 'running', 'the start');
+    await until(async () => activities.watchLegs.mock.calls.length > 0, 'a look', 20_000);
+    await run.order('pause');
+    await until(async () => activities.pauseLegs.mock.calls.length > 0, 'the pause', 20_000);
+    await run.signal('resume');
+    await run.signal('pause');
+    await run.signal('resume');
+    activities.watchLegs.mockResolvedValue({ ...sending, open: 0 });
+    expect(await run.handle.result()).toEqual(figures);
+    expect(activities.beginCampaign).toHaveBeenCalledTimes(1);
+    const history = await run.handle.fetchHistory();
+    expect(history.events!.filter(({ workflowTaskFailedEventAttributes: failed }) => failed)).toEqual([]);
+  }, ['client-1'], undefined, { maxCachedWorkflows: 0 });
+}, 60_000);
+
 test('a long campaign goes on in a new run and ends with its figures', async () => {
   const activities = parts();
   let looks = 0;

@@ -14,7 +14,7 @@ const address = () => process.env['TEST_TEMPORAL_ADDRESS'] ?? '';
 export type WorkflowBench = {
   client: Client;
   /** Runs `work` beside a worker that serves these activities, and the queues of these instances; on a queue of its own, or on one that was served before. */
-  serve: <T>(activities: Partial<Activities>, work: (taskQueue: string) => Promise<T>, instanceIds?: string[], on?: string) => Promise<T>;
+  serve: <T>(activities: Partial<Activities>, work: (taskQueue: string) => Promise<T>, instanceIds?: string[], on?: string, options?: { maxCachedWorkflows: number }) => Promise<T>;
   close: () => Promise<void>;
 };
 
@@ -28,9 +28,9 @@ export async function openWorkflowBench(): Promise<WorkflowBench> {
   const clientConnection = await Connection.connect({ address: address() });
   return {
     client: new Client({ connection: clientConnection }),
-    async serve(activities, work, instanceIds = [], taskQueue = freshQueue()) {
+    async serve(activities, work, instanceIds = [], taskQueue = freshQueue(), options) {
       const interceptors = { activity: [mapFailures(createLog(process.env['TEST_LOG'] ?? 'silent'))] };
-      const main = await Worker.create({ connection, taskQueue, workflowBundle, activities, interceptors });
+      const main = await Worker.create({ connection, taskQueue, workflowBundle, activities, interceptors, ...options });
       const queues = [verificationQueue(taskQueue), campaignQueue(taskQueue), ...instanceIds.map((id) => instanceQueue(taskQueue, id))];
       const others = await Promise.all(queues.map((queue) => Worker.create({ connection, taskQueue: queue, activities, interceptors })));
       const running = [main, ...others].map((worker) => worker.run());
