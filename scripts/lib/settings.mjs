@@ -18,7 +18,7 @@ export function loadEnvironment() {
 }
 
 /** Settings that name somebody's real data, keys, mail servers or chats, or how the engine behaves towards them. */
-const ofTheEngine = /^(DATABASE_URL|HOST|TASK_QUEUE|ADMIN_API_KEY|SECRETS_\w+|TEMPORAL_\w+|VERIFICATION_\w+|DNS_\w+|SMTP_\w+|TELEGRAM_\w+|MAILWIZZ_\w+|INJECTION_WAITS|INGEST_WAIT|DUE_BUCKET)$/;
+const ofTheEngine = /^(DATABASE_URL|HOST|TASK_QUEUE|ADMIN_API_KEY|SECRETS_\w+|TEMPORAL_\w+|VERIFICATION_\w+|DNS_\w+|SMTP_\w+|TELEGRAM_\w+|MAILWIZZ_\w+|CAMPAIGN_\w+|INJECTION_WAITS|INGEST_WAIT|DUE_BUCKET)$/;
 
 /** What a world of its own (the demo, the tests, a benchmark) takes over: nothing that reaches the real one, and no `.env` read later. */
 export function withoutEngineSettings(env) {
