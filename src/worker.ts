@@ -24,6 +24,8 @@ const injectionsAtOnce = 3;
 const verificationsAtOnce = 6;
 /** Short calls about campaigns; the door of each instance has limits of its own. */
 const campaignCallsAtOnce = 12;
+/** Runs kept in memory, up to 0.8 MB each; one that is not there is replayed when something happens to it, and a campaign that waits for its day hears nothing. */
+const cachedRuns = 100;
 /** A new or reactivated instance is served after at most this time. */
 const instanceLookMs = 5_000;
 const syncAgainMs = 60_000;
@@ -62,7 +64,7 @@ export async function startWorker({ config, vault, log }: { config: Config; vaul
     activities,
     maxConcurrentActivityTaskExecutions: activitiesAtOnce,
     maxConcurrentWorkflowTaskExecutions: 20,
-    maxCachedWorkflows: 200,
+    maxCachedWorkflows: cachedRuns,
   });
   const verifying: Pick<Activities, 'verifyPage'> = activities;
   const verification = await Worker.create({

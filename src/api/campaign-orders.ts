@@ -15,6 +15,9 @@ const orderWaitMs = 5_000;
 /** A younger campaign is being started by the request that made it. */
 const settledMs = 10_000;
 const campaignsPerLook = 200;
+const listWaitMs = 10_000;
+const runsPerPage = 1_000;
+const runsAtMost = 50_000;
 
 export type Order = Exclude<CampaignOrder, { order: 'reschedule' | 'change' }> | { order: 'reschedule'; at: string; scheduledAtMs: number } | { order: 'change'; revision: number };
 export type CampaignOrders = ReturnType<typeof createCampaignOrders>;
@@ -84,17 +87,30 @@ export function createCampaignOrders({ db, client, taskQueue, log }: { db: Db; c
   /** Campaigns whose run is gone (the store of Temporal was lost, the run failed, or Temporal was away at their creation) get a new one. Answers how many. */
   async function restartLost(): Promise<number> {
     let restarted = 0;
+    const running = await listRunning();
     for (let afterId = 0; ; ) {
       const open = await findOpenCampaigns(db, { afterId, limit: campaignsPerLook, olderThanMs: settledMs });
       for (const row of open) {
         afterId = row.id;
-        if (await isRunning(row.id)) continue;
+        if (running.has(campaignWorkflowId(row.id)) || (await isRunning(row.id))) continue;
         await client.workflow.start<typeof workflows.campaign>(campaign, options(await getCampaign(db, row.id)));
         await recordCampaignRun(db, { id: row.id, workflowId: campaignWorkflowId(row.id), restarted: row.workflowId !== null });
         restarted += 1;
       }
       if (open.length < campaignsPerLook) return restarted;
     }
+  }
+
+  /** Some pages instead of a question for each of thousands; it may lag behind, so whoever is not in it is asked for. */
+  async function listRunning(): Promise<Set<string>> {
+    const running = new Set<string>();
+    await client.withDeadline(Date.now() + listWaitMs, async () => {
+      for await (const { workflowId } of client.workflow.list({ query: `WorkflowType = '${campaign}' AND ExecutionStatus = 'Running'`, pageSize: runsPerPage })) {
+        running.add(workflowId);
+        if (running.size >= runsAtMost) return;
+      }
+    });
+    return running;
   }
 
   async function isRunning(campaignId: number): Promise<boolean> {
