@@ -17,7 +17,10 @@ export type Database = { db: Db; pool: Pool; close: () => Promise<void> };
  */
 export const pageWork = '-c enable_nestloop=off';
 
-/** `max` connections; a waiting caller gives up after 5 s, a statement after 60 s (a page of work is one statement). */
+/**
+ * `max` connections; a waiting caller gives up after 5 s, a statement after 60 s (a page of work is one statement). Where the server cannot say so any more
+ * (its machine is gone without a word), we stop waiting by ourselves.
+ */
 export function openDatabase(url: string, max: number, onIdleError: (error: Error) => void, options?: string): Database {
   // Our 64-bit numbers are ids and counts, far below 2^53.
   types.setTypeParser(types.builtins.INT8, Number);
@@ -26,6 +29,8 @@ export function openDatabase(url: string, max: number, onIdleError: (error: Erro
     max,
     connectionTimeoutMillis: 5_000,
     statement_timeout: 60_000,
+    query_timeout: 65_000,
+    keepAlive: true,
     idle_in_transaction_session_timeout: 60_000,
     application_name: 'email-engine',
     ...(options !== undefined && { options }),

@@ -195,6 +195,13 @@ export async function failStaleUploads(db: DbHandle, olderThanMs: number): Promi
   return failed.rowCount ?? 0;
 }
 
+/** A key of a delivery may be used again after that: the next one with it is another delivery. */
+export async function forgetKeys(db: DbHandle, olderThanMs: number): Promise<void> {
+  await db.execute(sql`
+    update import_batches set idempotency_key = null
+    where idempotency_key is not null and state <> 'uploading' and created_at < now() - make_interval(secs => ${olderThanMs / 1000})`);
+}
+
 export async function makePartitions(db: DbHandle): Promise<void> {
   await db.execute(sql`select ensure_month_partitions(parent, now()::date, 3) from unnest(array['batch_rows', 'contact_events']) parent`);
 }

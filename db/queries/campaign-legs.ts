@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Leg } from '../../src/domain/audience';
 import type { LegState, RecipientOutcome } from '../../src/domain/campaign';
 import type { CampaignFigures } from '../../src/domain/campaign-run';
@@ -34,6 +34,16 @@ export type LegFacts = Partial<Pick<StoredLeg, 'mailwizzSegmentUid' | 'segmentCo
 
 export async function recordLeg(db: DbHandle, id: number, facts: LegFacts): Promise<void> {
   await db.update(campaignLegs).set({ ...facts, updatedAt: new Date() }).where(eq(campaignLegs.id, id));
+}
+
+/** False when somebody else has ordered the leg since it was `seen`. */
+export async function claimOrder(db: DbHandle, { id, seen, now }: { id: number; seen: Date | null; now: Date }): Promise<boolean> {
+  const claimed = await db
+    .update(campaignLegs)
+    .set({ orderedAt: now, updatedAt: now })
+    .where(and(eq(campaignLegs.id, id), seen === null ? isNull(campaignLegs.orderedAt) : eq(campaignLegs.orderedAt, seen)))
+    .returning({ id: campaignLegs.id });
+  return claimed.length === 1;
 }
 
 /** False when the leg was not in one of `from`: it has gone further meanwhile. */

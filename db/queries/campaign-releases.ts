@@ -117,6 +117,14 @@ export async function takeInNewcomers(tx: Tx, campaign: Campaign): Promise<void>
   await tx.execute(sql`update campaign_legs set bucket_to = ${bucket} - 1 where id in (${openLegs(id)}) and bucket_to >= ${bucket}`);
 }
 
+/** Legs whose segment is larger than they are: with those who joined the list meanwhile, and with a segment that is made and counted anew. */
+export async function replanOpenLegs(tx: Tx, campaign: Campaign): Promise<void> {
+  await takeInNewcomers(tx, campaign);
+  await tx.execute(sql`
+    update campaign_legs set contacts = (select count(*) from campaign_recipients where leg_id = campaign_legs.id), mailwizz_segment_uid = null, segment_contacts = null
+    where id in (${openLegs(campaign.id)})`);
+}
+
 export type LegBucket = { leg_id: number; bucket: number; contacts: number };
 
 /** Who is still to be released, by leg and bucket. */

@@ -16,7 +16,11 @@ export function createDoor(port: number, handler: (req: IncomingMessage, res: Se
         socket.once('close', () => sockets.delete(socket));
       });
       open = { server, sockets };
-      server.once('error', reject).listen(port, '127.0.0.1', 1024, resolve);
+      server.once('error', (error) => {
+        open = undefined;
+        reject(error);
+      });
+      server.listen(port, '127.0.0.1', 1024, resolve);
     });
   }
 

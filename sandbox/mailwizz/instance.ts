@@ -95,7 +95,7 @@ export async function startInstance({ mariadb, number, port }: { mariadb: string
 
   /** A state that begins after so many stored subscribers is looked at after each call. */
   function applyBegun(): void {
-    if (context.faults.isOn('down') || context.faults.isOn('mysql_down')) void states.applyStates();
+    if (context.faults.isOn('down') || context.faults.isOn('mysql_down')) states.applyStates().catch((error: unknown) => console.error(`${instanceId}: a state could not be changed: ${String(error)}`));
   }
 }
 

@@ -25,8 +25,8 @@ export function createStates({ api, pool, faults, user }: { api: Door; pool: Poo
     await (faults.isOn('down') ? api.close() : api.open());
     const lock = faults.isOn('mysql_down');
     if (lock === locked) return;
-    locked = lock;
     await pool.query(`ALTER USER '${user}'@'%' ACCOUNT ${lock ? 'LOCK' : 'UNLOCK'}`);
+    locked = lock;
     if (lock) await killConnections();
   }
 

@@ -1,5 +1,5 @@
-import { getLeg, type LegFacts, listLegs, moveLeg, recordFirstUid, recordLeg, type StoredLeg } from '../../db/queries/campaign-legs';
-import { findLimits, releaseStopped, returnRelease, returnReleases } from '../../db/queries/campaign-releases';
+import { claimOrder, getLeg, type LegFacts, listLegs, moveLeg, recordFirstUid, recordLeg, type StoredLeg } from '../../db/queries/campaign-legs';
+import { findLimits, releaseStopped, replanOpenLegs, returnRelease, returnReleases } from '../../db/queries/campaign-releases';
 import { type Campaign, getCampaign } from '../../db/queries/campaigns';
 import type { Standing } from '../adapters/mailwizz/campaigning';
 import type { LegState } from '../domain/campaign';
@@ -14,8 +14,8 @@ import { getPlace, makeSegment, tellLeavers } from './campaign-preflight';
 import { releaseNext } from './campaign-releases';
 import type { Deps } from './deps';
 
-/** Longer than a request lives: after it, a campaign that is not there was surely not made. */
-const orderLifeMs = 40_000;
+/** Longer than a request waits at the door and lives: after it, a campaign that is not there was surely not made. */
+const orderLifeMs = 70_000;
 const legsAtOnce = 4;
 const live: LegState[] = ['created', 'started', 'paused'];
 const nameAtMost = 200;
@@ -32,7 +32,8 @@ export const createLegActivities = ({ db, campaigns: mailwizz, now }: Deps) => {
     const mail = (await readMails(db, campaign, await getInstance(db, campaign))).find(({ key }) => key === null || key === leg.variant);
     const segmentUid = leg.mailwizzSegmentUid ?? (await segmentOf(campaign, leg));
     const order = toOrder(campaign, leg, mail, segmentUid);
-    await recordLeg(db, leg.id, { orderedAt: now() });
+    // Of two attempts that run side by side, one orders.
+    if (!(await claimOrder(db, { id: leg.id, seen: leg.orderedAt, now: now() }))) throw new EngineError('unavailable', `leg ${leg.id} is ordered by another attempt`, { retryAfterMs: orderLifeMs });
     const made = await mailwizz.createCampaign(place, order);
     if ('campaignUid' in made) return { mailwizzCampaignUid: made.campaignUid };
     await recordLeg(db, leg.id, { orderedAt: null });
@@ -43,10 +44,9 @@ export const createLegActivities = ({ db, campaigns: mailwizz, now }: Deps) => {
   async function segmentOf(campaign: Campaign, leg: StoredLeg): Promise<string> {
     const { segmentUid, ours, theirs } = await makeSegment({ db, campaigns: mailwizz }, leg.id);
     if (theirs === null || theirs <= ours) return segmentUid;
-    if (leg.releasedAt !== null) {
-      await tellLeavers({ db, campaigns: mailwizz }, campaign, (await getPlace(db, campaign)).listUid);
-      await returnRelease(db, leg.id);
-    }
+    await tellLeavers({ db, campaigns: mailwizz }, campaign, (await getPlace(db, campaign)).listUid);
+    if (leg.releasedAt !== null) await returnRelease(db, leg.id);
+    else await db.transaction((tx) => replanOpenLegs(tx, campaign));
     throw new EngineError('refused', `the segment of leg ${leg.id} holds ${theirs} instead of ${ours}`);
   }
 
@@ -58,7 +58,13 @@ export const createLegActivities = ({ db, campaigns: mailwizz, now }: Deps) => {
   async function forEachLeg(campaignId: number, states: LegState[], work: (leg: StoredLeg & { uid: string }, campaign: Campaign) => Promise<void>): Promise<void> {
     const campaign = await getCampaign(db, campaignId);
     const legs = (await listLegs(db, campaignId)).flatMap((leg) => (states.includes(leg.state) && leg.mailwizzCampaignUid !== null ? [{ ...leg, uid: leg.mailwizzCampaignUid }] : []));
-    for (let from = 0; from < legs.length; from += legsAtOnce) await Promise.all(legs.slice(from, from + legsAtOnce).map((leg) => work(leg, campaign)));
+    const failures: unknown[] = [];
+    for (let from = 0; from < legs.length; from += legsAtOnce) {
+      const results = await Promise.allSettled(legs.slice(from, from + legsAtOnce).map((leg) => work(leg, campaign)));
+      failures.push(...results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])));
+    }
+    // One that fails keeps none of the others from being stopped.
+    if (failures.length > 0) throw failures[0];
   }
 
   return {

@@ -1,5 +1,6 @@
+import type { Tx } from '../../db/client';
 import { assignRest, countCampaign, type Delivered, findStopped, insertLegs, listLegs, moveLeg, recordDeliveries, recordLeg, recordTotals, skipPending, skipRecipient, type StoredLeg } from '../../db/queries/campaign-legs';
-import { findRestBuckets, recordDecision, recordWinner } from '../../db/queries/campaign-tests';
+import { findRestBuckets, lockDecision, recordDecision, recordWinner } from '../../db/queries/campaign-tests';
 import { findLimits, lookAtRelease } from '../../db/queries/campaign-releases';
 import { type Campaign, getCampaign, listVariants, recordFinish } from '../../db/queries/campaigns';
 import { type AbDecision, decideAbTest, type VariantKey } from '../domain/ab-test';
@@ -112,19 +113,17 @@ export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }
     async decideTest({ campaignId }: { campaignId: number }): Promise<{ chosen: VariantKey | null }> {
       const campaign = await getCampaign(db, campaignId);
       if (campaign.abDecision?.chosen) return { chosen: campaign.abDecision.chosen };
-      const decision = await judgeTest(campaign);
-      if (decision.chosen) await planRest(campaign, decision.chosen);
-      await recordDecision(db, campaignId, decision);
-      return { chosen: decision.chosen };
+      return { chosen: await decide(campaign, await judgeTest(campaign)) };
     },
 
-    /** An operator's choice, with the figures of the moment. Safe to repeat: a decision stays. */
-    async chooseVariant({ campaignId, variant }: { campaignId: number; variant: VariantKey }): Promise<void> {
+    /** An operator's choice, with the figures of the moment; refused when the test has no such variant. Safe to repeat: a decision stays. */
+    async chooseVariant({ campaignId, variant }: { campaignId: number; variant: VariantKey }): Promise<{ refused: boolean } | undefined> {
       const campaign = await getCampaign(db, campaignId);
-      if (campaign.abDecision?.chosen) return;
+      if (campaign.abDecision?.chosen) return undefined;
+      if (!(await listVariants(db, campaignId)).some(({ key }) => key === variant)) return { refused: true };
       const decision = await judgeTest(campaign);
-      await planRest(campaign, variant);
-      await recordDecision(db, campaignId, { ...decision, chosen: variant, reason: `${decision.reason} An operator chose ${variant}.` });
+      await decide(campaign, { ...decision, chosen: variant, reason: `${decision.reason} An operator chose ${variant}.` });
+      return undefined;
     },
 
     /** Nobody stays pending: the sums of a campaign that is over are closed. Safe to repeat. */
@@ -160,15 +159,24 @@ export const createWatchActivities = ({ db, campaigns: mailwizz, settings, now }
     return decideAbTest([...results.values()], campaign.abTest);
   }
 
-  async function planRest(campaign: Campaign, variant: VariantKey): Promise<void> {
-    const counts = await findRestBuckets(db, campaign.id);
+  /** The decision and the legs of the rest, all or nothing: what the rest gets is what is said to have been chosen. The first choice stays. */
+  async function decide(campaign: Campaign, decision: AbDecision): Promise<VariantKey | null> {
+    return db.transaction(async (tx) => {
+      const earlier = await lockDecision(tx, campaign.id);
+      if (earlier?.chosen) return earlier.chosen;
+      if (decision.chosen) await planRest(tx, campaign, decision.chosen);
+      await recordDecision(tx, campaign.id, decision);
+      return decision.chosen;
+    });
+  }
+
+  async function planRest(tx: Tx, campaign: Campaign, variant: VariantKey): Promise<void> {
+    const counts = await findRestBuckets(tx, campaign.id);
     const buckets = counts.map(({ bucket }) => bucket);
     const range = buckets.length === 0 ? everyBucket : { from: Math.min(...buckets), to: Math.max(...buckets) };
-    await db.transaction(async (tx) => {
-      await recordWinner(tx, { campaignId: campaign.id, variant });
-      await insertLegs(tx, campaign.id, planLegs(counts, [{ variant, part: 'rest', range }], campaign.targetCountryCodes ?? []), markerOf(campaign));
-      await assignRest(tx, campaign.id);
-    });
+    await recordWinner(tx, { campaignId: campaign.id, variant });
+    await insertLegs(tx, campaign.id, planLegs(counts, [{ variant, part: 'rest', range }], campaign.targetCountryCodes ?? []), markerOf(campaign));
+    await assignRest(tx, campaign.id);
   }
 
   /** The time of a test begins when the last part of its samples was started. */

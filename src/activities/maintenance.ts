@@ -1,6 +1,7 @@
 import {
   failStaleUploads,
   findUnroutableContacts,
+  forgetKeys,
   makePartitions,
   refreshSourceTotals,
   reopenLeftRows,
@@ -19,6 +20,8 @@ import { toInput } from './enrichment';
 
 /** An upload older than this has been given up by its sender. */
 const staleUploadMs = 3_600_000;
+/** How long an Idempotency-Key is honoured. */
+const keysKeptMs = 86_400_000;
 const rowsAtOnce = 5_000;
 const contactsAtOnce = 1_000;
 /** A look-up settles an unknown within a minute or two: what lasts longer needs a person. */
@@ -61,6 +64,7 @@ export const createMaintenanceActivities = ({ db, log }: Pick<Deps, 'db' | 'log'
         if (kind === 'statistics') {
           await makePartitions(db);
           await failStaleUploads(db, staleUploadMs);
+          await forgetKeys(db, keysKeptMs);
           await refreshSourceTotals(db);
           return { requeued: 0 };
         }

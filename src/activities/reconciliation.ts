@@ -1,6 +1,7 @@
 import { listInstanceStates, recordLists } from '../../db/queries/instances';
 import { finishReconciliation, getReconciliation, openReconciliations, recordSeenPage, type SeenSubscriber } from '../../db/queries/reconciliations';
 import { parseAddress } from '../domain/address';
+import { weighsMore } from '../domain/injection';
 import { beating } from './beating';
 import type { Deps } from './deps';
 
@@ -41,6 +42,10 @@ export const createReconciliationActivities = ({ db, mailwizz, now, log }: Deps)
 /** Where a list ends; no cursor of an instance looks like it. */
 const atEnd = 'end';
 
+/** Of two rows with one address the weightier counts, as everywhere. */
+const weigh = (before: SeenSubscriber | undefined, seen: SeenSubscriber): SeenSubscriber =>
+  before === undefined ? seen : { ...(weighsMore(before.status, seen.status) ? before : seen), doubled: true };
+
 /** One entry per address; addresses that are none to us are only counted. */
 function toSeen(subscribers: { email: string; uid: string; status: string }[]): { seen: SeenSubscriber[]; strange: number } {
   const byHash = new Map<string, SeenSubscriber>();
@@ -48,7 +53,7 @@ function toSeen(subscribers: { email: string; uid: string; status: string }[]): 
   for (const { email, uid, status } of subscribers) {
     const address = parseAddress(email);
     if ('problem' in address) strange += 1;
-    else byHash.set(address.emailHash, { email_hash: address.emailHash, uid, status, doubled: byHash.has(address.emailHash) });
+    else byHash.set(address.emailHash, weigh(byHash.get(address.emailHash), { email_hash: address.emailHash, uid, status, doubled: false }));
   }
   return { seen: [...byHash.values()], strange };
 }

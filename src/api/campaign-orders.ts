@@ -1,7 +1,7 @@
 import { type Client, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from '../../db/client';
-import { type Campaign, findOpenCampaigns, getCampaign, recordCampaignRun, stateOf } from '../../db/queries/campaigns';
+import { type Campaign, findOpenCampaigns, getCampaign, listVariants, recordCampaignRun, stateOf } from '../../db/queries/campaigns';
 import type { VariantKey } from '../domain/ab-test';
 import { applyOrder, type CampaignOrder, campaignWorkflowId } from '../domain/campaign';
 import { type CampaignInput, campaignMessages, type CampaignReport, startRun } from '../domain/campaign-run';
@@ -62,6 +62,8 @@ export function createCampaignOrders({ db, client, taskQueue, log }: { db: Db; c
   async function choose(campaignId: number, variant: VariantKey): Promise<Campaign> {
     const row = await getCampaign(db, campaignId);
     if (row.abTest === null || row.abDecision?.chosen != null) throw conflict(row.abTest === null ? 'The campaign has no test.' : 'The test is decided.');
+    const variants = (await listVariants(db, campaignId)).map(({ key }) => key);
+    if (!variants.includes(variant)) throw conflict(`The test has no variant ${variant}; there are ${variants.join(', ')}.`);
     await send(row, campaignMessages.choose, [variant]);
     return getCampaign(db, campaignId);
   }

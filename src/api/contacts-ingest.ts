@@ -79,7 +79,8 @@ export function createIngestRoute(intake: Intake): Router {
     const { source_id: sourceId } = streamQuery.parse(req.query);
     allowSource(caller, sourceId);
     const { key: idempotencyKey, wait } = readHeaders(req);
-    const hash = createHash('sha256');
+    // For another source the same lines are another delivery.
+    const hash = createHash('sha256').update(`${sourceId}\n`);
     let bytes = 0;
     const stream = await intake.openStream({ caller, sourceId, idempotencyKey });
     try {

@@ -58,3 +58,7 @@ export function toTagSet(tags: readonly string[]): string {
 
 /** BUCKET: four stable digits out of the address hash (hex), for ranges of an audience. */
 export const toBucket = (emailHash: string) => String(Number.parseInt(emailHash.slice(0, 8), 16) % 10_000).padStart(4, '0');
+
+/** Of several rows with one address (no key of MailWizz forbids them) an order not to mail weighs most, then a subscriber who gets mail. */
+export const weighsMore = (status: string, than: string) => rank(status) < rank(than);
+const rank = (status: string) => (status === 'unsubscribed' || status === 'blacklisted' ? 0 : status === 'confirmed' ? 1 : 2);

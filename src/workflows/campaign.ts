@@ -41,7 +41,7 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   setHandler(signal<[string]>(campaignMessages.reschedule), (at) => obeyIfAllowed(() => toReschedule(at)));
   setHandler(update<[number]>(campaignMessages.change), (revision) => obey({ order: 'change', revision }), { validator: (revision: number) => allow({ order: 'change', revision }) });
   setHandler(update<[string]>(campaignMessages.choose), (variant) => choose(toVariant(variant)), { validator: (variant: string) => void toVariant(variant) });
-  setHandler(signal<[string]>(campaignMessages.choose), (variant) => void choose(toVariant(variant)).catch(() => undefined));
+  setHandler(signal<[string]>(campaignMessages.choose), chooseIfAllowed);
 
   return await Promise.race([story(), keepSaved()]);
 
@@ -218,8 +218,10 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
   /** Samples are out until their time is over; then figures decide, or an operator. */
   async function followTest(endsInMs: number, nextLookMs: number): Promise<boolean> {
     if (endsInMs <= 0 || chosen !== null) legsRun = false; // the rest may be planned now
-    if (chosen !== null) await campaignCalls().chooseVariant({ campaignId, variant: chosen });
-    else if (endsInMs > 0) {
+    if (chosen !== null) {
+      const answer = await campaignCalls().chooseVariant({ campaignId, variant: chosen });
+      if (answer?.refused === true) chosen = null; // it came by a signal, which nobody had judged
+    } else if (endsInMs > 0) {
       tell('tests its variants');
       await changed(Math.min(endsInMs, nextLookMs));
     } else if ((await campaignCalls().decideTest({ campaignId })).chosen === null) {
@@ -301,6 +303,11 @@ export async function campaign({ campaignId, run }: CampaignInput): Promise<Camp
     return await stored();
   }
 
+  /** A signal is answered to nobody: what it gets wrong changes nothing. */
+  function chooseIfAllowed(variant: string): void {
+    if (isVariant(variant)) void choose(variant).catch(() => undefined);
+  }
+
   async function stored(): Promise<CampaignReport> {
     const mine = version;
     await condition(() => saved >= mine);
@@ -374,8 +381,9 @@ function toReschedule(at: string): CampaignOrder {
   return { order: 'reschedule', scheduledAtMs };
 }
 
+const isVariant = (text: string): text is VariantKey => variantKeys.some((key) => key === text);
+
 function toVariant(text: string): VariantKey {
-  const variant = variantKeys.find((key) => key === text);
-  if (variant === undefined) throw invalid('A variant is a letter from a to e.');
-  return variant;
+  if (!isVariant(text)) throw invalid('A variant is a letter from a to e.');
+  return text;
 }

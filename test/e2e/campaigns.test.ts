@@ -140,3 +140,22 @@ test('an A/B test sends samples first, and the winner to the rest', async () => 
   const mailed = (await Promise.all(done.legs.map((leg: any) => mailwizz.sentTo(leg.mailwizz_campaign_uid)))).flat();
   expect(new Set(mailed).size).toBe(done.recipients.audience);
 }, 120_000);
+
+test('readers who join the list during a test get the winner too, each with a row, and only a variant that there is can win', async () => {
+  const { campaign_id: id } = await campaigns.create(template, { name: 'Joined', ab_test: { variants: [{ subject_line: 'One' }, { subject_line: 'Two' }], sample_percent: 40, test_minutes: 600 } });
+  await campaigns.order(id, 'launch');
+  const started = (legs: number) => until(async () => (await mailwizz.campaigns('Joined')).filter(({ status }) => status !== 'paused').length === legs, `${legs} legs started`);
+  await started(2);
+  await mailwizz.tick();
+  const before = (await campaigns.get(id)).recipients.audience;
+  const { body } = await engine.call('POST', '/api/v1/contacts/ingest', { source_id: 'scraper-google-001', contacts: makeContacts(40, 'joined-') });
+  await settled(engine, body.batch_id);
+  expect(await campaigns.refused(id, 'choose', { variant: 'e' })).toMatchObject({ detail: 'The test has no variant e; there are a, b.' });
+  await campaigns.order(id, 'choose', { variant: 'b' });
+  await started(3);
+  await mailwizz.tick();
+  const done = await campaigns.until(id, ({ status }) => status === 'completed', 'the end');
+  expect(done.recipients.audience).toBeGreaterThan(before);
+  const mailed = (await Promise.all(done.legs.map((leg: any) => mailwizz.sentTo(leg.mailwizz_campaign_uid)))).flat();
+  expect([mailed.length, new Set(mailed).size]).toEqual([done.recipients.sent, done.recipients.audience]);
+}, 120_000);

@@ -61,6 +61,12 @@ test('an upload repeated with its key gets its answer again, and another body is
   expect(await query('select count(*) batches from import_batches where source_id = $1', [source])).toEqual([{ batches: 1 }]);
 });
 
+test('the same lines with the same key for another source are another delivery, and never answered as the first', async () => {
+  await engine.call('POST', '/api/v1/data-sources', { source_id: 'another', source_type: 'scraping', name: 'Another' });
+  const deliver = (to: string) => engine.call('POST', `/api/v1/contacts/ingest?source_id=${to}`, toLines(makeContacts(2, 'both-')), { 'content-type': 'application/x-ndjson', 'idempotency-key': 'both' });
+  expect([(await deliver(source)).status, (await deliver('another')).status]).toEqual([202, 422]);
+});
+
 test('a key whose upload has not ended is in use, for an upload and for a JSON delivery', async () => {
   const open = await openUpload('busy-', 'stream-2');
   expect((await upload('{}', 'stream-2')).status).toBe(409);

@@ -232,6 +232,7 @@ test('a test without a winner waits for the operator, whose choice goes to the r
   });
   await withRun(activities, running, async (run) => {
     await until(async () => activities.decideTest.mock.calls.length > 0, 'the decision');
+    await run.signal('choose', 'z');
     await run.order('choose', 'b');
     expect(await run.handle.result()).toEqual(figures);
     expect(activities.chooseVariant.mock.calls).toEqual([[{ campaignId: 1, variant: 'b' }]]);

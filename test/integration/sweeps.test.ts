@@ -32,6 +32,14 @@ test('a contact that no rule could route is opened again when a rule can, and on
   expect(await query('select batch_id from outbox')).toEqual([{ batch_id: id }]);
 });
 
+test('an Idempotency-Key is forgotten after a day, and not before', async () => {
+  for (const [key, age] of [['young', '23 hours'], ['old', '25 hours']]) {
+    await query(`insert into import_batches (batch_id, source_id, state, received, caller_key_id, idempotency_key, created_at) values ($1, 's', 'completed', 1, 'caller', $1, now() - $2::interval)`, [key, age]);
+  }
+  await createMaintenanceActivities({ db: database.db, log }).sweep({ kind: 'statistics' });
+  expect(await query('select batch_id, idempotency_key from import_batches order by batch_id')).toEqual([{ batch_id: 'old', idempotency_key: null }, { batch_id: 'young', idempotency_key: 'young' }]);
+});
+
 test('a sweep that finds nothing to do queues nothing', async () => {
   await unroutable(['plombier']);
   expect(await createMaintenanceActivities({ db: database.db, log }).sweep({ kind: 'injection' })).toEqual({ requeued: 0 });

@@ -65,7 +65,7 @@ async function sendBulk(way: Way, rows: Row[]): Promise<RowOutcome[] | Trouble> 
   const { instance, listUid, signal } = way;
   const called = await callWithin(way, () =>
     createBulk(
-      instance.api,
+      way.api,
       listUid,
       rows.map((row) => row.values),
       signal,
@@ -112,7 +112,7 @@ function readAnswers(way: Way, rows: Row[], answers: Map<string, BulkRecord>): R
 /** 404: the list is gone, or the installation is too old for bulk calls. The list itself tells. */
 async function whenBulkIsAbsent(way: Way, rows: Row[]): Promise<RowOutcome[] | Trouble> {
   const { instance, listUid, signal } = way;
-  const list = await callWithin(way, () => instance.calls.lists.read(listUid, signal));
+  const list = await callWithin(way, () => way.calls.lists.read(listUid, signal));
   if (list.kind === 'absent')
     return rows.map(({ contact: { contactId } }) => ({ contactId, outcome: 'rejected', reason: 'list_not_found' }));
   if (list.kind === 'rejected') return { kind: 'limited', reason: `http_${list.status}`, retryAfterMs: 0 };
@@ -134,9 +134,9 @@ async function whenBulkIsAbsent(way: Way, rows: Row[]): Promise<RowOutcome[] | T
 
 /** One create. */
 async function sendOne(way: Way, { contact: { contactId }, values }: Row): Promise<RowOutcome[] | Trouble> {
-  const { instance, listUid, signal } = way;
+  const { listUid, signal } = way;
   const called: Called<{ subscriberUid: string }> = await callWithin(way, () =>
-    instance.calls.subscribers.create(listUid, values, 'confirmed', signal),
+    way.calls.subscribers.create(listUid, values, 'confirmed', signal),
   );
   switch (called.kind) {
     case 'done':

@@ -10,6 +10,8 @@ export type Trouble =
   | { kind: 'refused'; reason: string }
   /** It may have been done: time-out, cut reply, 5xx, an answer that is not theirs. Some of these ask us to wait, too. */
   | { kind: 'unknown'; reason: string; retryAfterMs?: number };
+/** Too late for a call: it was not made. */
+export const windowOver: Trouble = { kind: 'limited', reason: 'window_over', retryAfterMs: 0 };
 /** `theirClockMs`: what their Date header said. */
 export type ApiAnswer = { kind: 'answer'; status: number; body: unknown; theirClockMs?: number } | Trouble;
 

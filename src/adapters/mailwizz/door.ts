@@ -1,4 +1,4 @@
-import type { ApiAnswer, Trouble } from './answer';
+import { type ApiAnswer, type Trouble, windowOver } from './answer';
 import { type Api, callsAtOnce } from './api';
 
 /** When a door shuts, and how it opens again. */
@@ -40,16 +40,20 @@ export function createDoor(now: () => number, noteRest: (untilMs: number) => voi
 
   return { enter, leave, rest, park, state, downForMs: () => (shut ? now() - shut.since : 0) };
 
-  /** Undefined: come in, and `leave` afterwards. Else why not. Who has to wait for the probe is let in after it, or sent away with it. */
-  async function enter(signal?: AbortSignal): Promise<Trouble | undefined> {
+  /**
+   * Undefined: come in, and `leave` afterwards. Else why not. Who has to wait for the probe is let in after it, or sent away with it; nobody is let in
+   * after `untilMs`.
+   */
+  async function enter(signal?: AbortSignal, untilMs = Number.POSITIVE_INFINITY): Promise<Trouble | undefined> {
     const deadline = performance.now() + settings.waitMs;
     for (;;) {
       if (signal?.aborted) return { kind: 'nothing', reason: 'cancelled' };
+      if (now() >= untilMs) return windowOver;
       const closed = whyShut();
       if (closed) return closed;
       if (inside < (shut ? 1 : callsAtOnce)) break;
       if (performance.now() >= deadline) return { kind: 'nothing', reason: 'api_busy' };
-      await turn(deadline - performance.now());
+      await turn(Math.min(deadline - performance.now(), Math.max(0, untilMs - now())));
     }
     inside += 1;
     return undefined;
@@ -137,10 +141,10 @@ export function createDoor(now: () => number, noteRest: (untilMs: number) => voi
   }
 }
 
-/** The same calls, each through the door. */
-export const behindDoor = (api: Api, door: Door): Api => ({
+/** The same calls, each through the door, and none later than `untilMs`. */
+export const behindDoor = (api: Api, door: Door, untilMs?: number): Api => ({
   async request(call) {
-    const closed = await door.enter(call.signal);
+    const closed = await door.enter(call.signal, untilMs);
     if (closed) return closed;
     const answer = await api.request(call);
     door.leave(answer);

@@ -1,14 +1,15 @@
 import type { InjectionOutcome, OutgoingContact, Target } from '../../domain/injection';
 import { sendWindowMs } from '../../domain/injection';
 import { addThroughApi } from './adding';
-import type { Trouble } from './answer';
+import { type Trouble, windowOver } from './answer';
 import type { Timeouts } from './api';
-import { type DoorSettings, usualDoor } from './door';
+import { createCalls } from './calls';
+import { behindDoor, type DoorSettings, usualDoor } from './door';
 import { createInstances, type Instance } from './instances';
 import { manyAtOnce, settleThroughApi, toPendingReason } from './settling';
 import { readSubscriberPage, surveyLists } from './survey';
 import type { FoundList, InstanceSettings, MailwizzGateway, SurveyedList } from './types';
-import { type MailwizzLog, type Way, windowOver } from './way';
+import type { MailwizzLog, Way } from './way';
 
 type Deps = {
   loadInstance: (instanceId: string) => Promise<InstanceSettings>;
@@ -92,7 +93,9 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
 
   async function wayTo(instance: Instance, list: List, untilMs: number, signal: AbortSignal | undefined): Promise<Way | Trouble> {
     const known = await knownFields(instance, list);
-    return 'kind' in known ? known : { instance, listUid: list.listUid, known, untilMs, now, signal, log };
+    if ('kind' in known) return known;
+    const api = behindDoor(instance.client, instance.door, untilMs);
+    return { instance, api, calls: createCalls(api), listUid: list.listUid, known, untilMs, now, signal, log };
   }
 
   /** The tags of a list: as synced, else asked of the API and remembered. */

@@ -41,7 +41,7 @@ async function settleOne(way: Way, contact: OutgoingContact): Promise<InjectionO
   const { instance, listUid, signal } = way;
   const { contactId, email } = contact;
   const absent: InjectionOutcome = { contactId, outcome: 'pending', reason: 'absent' };
-  const found = await callWithin(way, () => instance.calls.subscribers.search(listUid, email, signal));
+  const found = await callWithin(way, () => way.calls.subscribers.search(listUid, email, signal));
   if (found.kind === 'absent') return absent;
   if (found.kind !== 'done') return toTrouble(found);
   const { subscriberUid: uid, status } = found.value;
@@ -49,7 +49,7 @@ async function settleOne(way: Way, contact: OutgoingContact): Promise<InjectionO
   if (standing.outcome !== 'injected') return standing;
 
   // The search does not say whom it found, and MySQL compares loosely: only the row itself proves that it is this address.
-  const there = await callWithin(way, () => instance.calls.subscribers.read(listUid, uid, signal));
+  const there = await callWithin(way, () => way.calls.subscribers.read(listUid, uid, signal));
   if (there.kind === 'absent') return absent;
   if (there.kind !== 'done') return toTrouble(there);
   const { email: itsEmail = email, fields } = there.value;
@@ -59,7 +59,7 @@ async function settleOne(way: Way, contact: OutgoingContact): Promise<InjectionO
 
   // Whole, as nobody says what an update makes of a field that it does not carry.
   const values = new Map([...fields, ...ours, ['EMAIL', itsEmail]]);
-  const updated = await callWithin(way, () => instance.calls.subscribers.update(listUid, uid, values, signal));
+  const updated = await callWithin(way, () => way.calls.subscribers.update(listUid, uid, values, signal));
   if (updated.kind === 'absent') return absent;
   if (updated.kind === 'done') return standing;
   if (updated.kind !== 'rejected') return updated;
@@ -114,7 +114,7 @@ async function settleManyInTables({ instance, listUid, untilMs, log }: Way, rows
  * the code that a bulk answer lacks: 409 means "exists" or "blacklisted", so what is not there is blacklisted.
  */
 async function judgeUnknownWords(way: Way, { contact: { contactId }, values }: Row): Promise<InjectionOutcome> {
-  const called = await callWithin(way, () => way.instance.calls.subscribers.create(way.listUid, values, 'confirmed', way.signal));
+  const called = await callWithin(way, () => way.calls.subscribers.create(way.listUid, values, 'confirmed', way.signal));
   if (called.kind === 'done') return { contactId, outcome: 'injected', uid: called.value.subscriberUid, method: 'api' };
   if (called.kind === 'absent') return { contactId, outcome: 'rejected', reason: 'list_not_found' };
   if (called.kind === 'unknown') return { contactId, outcome: 'unknown', reason: called.reason };

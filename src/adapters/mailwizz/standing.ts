@@ -16,7 +16,3 @@ export function toStanding(contactId: number, { uid, status, method, subscriberI
   return { contactId, outcome: 'rejected', reason: others.has(status) ? `subscriber_${status}` : 'subscriber_status_unknown' };
 }
 const others = new Set(['unconfirmed', 'unapproved', 'disabled', 'moved']);
-
-/** Of several rows with one address (no key of MailWizz forbids them) an order not to mail weighs most, then a subscriber who gets mail. */
-export const weighsMore = (status: string, than: string) => rank(status) < rank(than);
-const rank = (status: string) => (status === 'unsubscribed' || status === 'blacklisted' ? 0 : status === 'confirmed' ? 1 : 2);

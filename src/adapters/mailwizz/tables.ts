@@ -1,9 +1,9 @@
-import type { InjectionOutcome, OutgoingContact } from '../../domain/injection';
+import { type InjectionOutcome, type OutgoingContact, weighsMore } from '../../domain/injection';
 import type { Ask } from './connection';
 import { toEmailKey } from './fields';
 import { type Row, toRows } from './rows';
 import type { Schema } from './schema';
-import { type There, toStanding, weighsMore } from './standing';
+import { type There, toStanding } from './standing';
 import { newUid } from './uid';
 import { createValueTable, type ListField } from './values';
 

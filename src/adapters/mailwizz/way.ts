@@ -1,5 +1,7 @@
+import { windowOver } from './answer';
+import type { Calls } from './calls';
 import type { Called } from './calls/called';
-import type { Trouble } from './answer';
+import type { Api } from './api';
 import type { Instance } from './instances';
 
 export type MailwizzLog = { warn: (facts: object, message: string) => void };
@@ -7,6 +9,9 @@ export type MailwizzLog = { warn: (facts: object, message: string) => void };
 /** What the work on one page needs: where it goes, and until when it may start calls. */
 export type Way = {
   instance: Instance;
+  /** Those of the instance, none of which is let in after `untilMs`: who waits at the door would else start late. */
+  api: Api;
+  calls: Calls;
   listUid: string;
   /** The tags that the list has. */
   known: ReadonlySet<string>;
@@ -22,7 +27,6 @@ const patienceMs = 5_000;
 const restsAtMost = 8;
 /** Spread, so that all who waited do not come in one moment. */
 const spreadMs = 200;
-export const windowOver: Trouble = { kind: 'limited', reason: 'window_over', retryAfterMs: 0 };
 
 /** One call, and once more after each short rest that the instance asks for, while there is time. A limited call has surely done nothing. */
 export async function callWithin<T>(way: Way, call: () => Promise<Called<T>>): Promise<Called<T>> {

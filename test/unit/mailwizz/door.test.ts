@@ -54,6 +54,16 @@ test('one probe at a time: who comes meanwhile waits for its verdict', async () 
   expect(await second).toEqual({ kind: 'nothing', reason: 'api_resting' });
 });
 
+test('whoever waits at the door until it is too late is not let in, and does not hold a place', async () => {
+  const { clock, door } = arrange();
+  for (let place = 0; place < 4; place += 1) expect(await door.enter()).toBeUndefined();
+  const late = door.enter(undefined, clock.at + 20_000);
+  clock.at += 20_000;
+  door.leave(good);
+  expect(await late).toEqual({ kind: 'limited', reason: 'window_over', retryAfterMs: 0 });
+  expect(await door.enter()).toBeUndefined();
+});
+
 test('the way back takes several good calls, one by one, and a bad one among them shuts again', async () => {
   const { clock, door, times } = arrange();
   await times(10, bad);
