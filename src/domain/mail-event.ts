@@ -56,3 +56,29 @@ export function toOrder({ type, bounceClass }: Pick<MailEvent, 'type' | 'bounceC
 /** Heavier orders come later: what is ordered stays, whatever comes in which order. */
 export const orderRanks = ['manual', 'bounced', 'unsubscribed', 'spam_report', 'blacklisted'] as const satisfies readonly SuppressionReason[];
 export const statusRanks = ['bounced', 'unsubscribed', 'blacklisted'] as const satisfies readonly ContactStatus[];
+
+/** Clocks differ by minutes; nothing is reported before it happens. */
+const aheadMs = 5 * 60_000;
+/** What is older is no news, and the months of then may be gone. */
+const oldestMs = 395 * 86_400_000;
+
+/** The time an event is ordered by: its own, unless it is absurd (future, 1970, none at all): then when we heard of it. ISO, to the second or finer as it came. */
+export function clampTime(ownMs: number | undefined, receivedMs: number): string {
+  const sane = ownMs !== undefined && ownMs <= receivedMs + aheadMs && ownMs >= receivedMs - oldestMs;
+  return new Date(sane ? ownMs : receivedMs).toISOString();
+}
+
+/** Mailbox providers by the domain of an address; a domain of one's own may be hosted by them too, and counts as `other`. */
+const pools: Record<string, string> = {
+  google: 'gmail.com googlemail.com',
+  microsoft: 'outlook.com outlook.fr hotmail.com hotmail.fr hotmail.co.uk live.com live.fr msn.com',
+  yahoo: 'yahoo.com yahoo.fr yahoo.co.uk ymail.com rocketmail.com aol.com',
+  apple: 'icloud.com me.com mac.com',
+  orange: 'orange.fr wanadoo.fr',
+  free: 'free.fr',
+  sfr: 'sfr.fr neuf.fr',
+  laposte: 'laposte.net',
+  gmx: 'gmx.com gmx.de gmx.net gmx.fr web.de',
+};
+const poolOfDomain = new Map(Object.entries(pools).flatMap(([pool, domains]) => domains.split(' ').map((domain) => [domain, pool] as const)));
+export const toPool = (email: string) => poolOfDomain.get(email.slice(email.lastIndexOf('@') + 1)) ?? 'other';
