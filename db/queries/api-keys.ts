@@ -62,3 +62,18 @@ export async function hasAdminKey(db: DbHandle): Promise<boolean> {
     .limit(1);
   return found !== undefined;
 }
+
+/** Webhook keys, newest first; revoked ones too. */
+export async function listWebhookKeys(db: DbHandle): Promise<StoredKey[]> {
+  return db.select().from(apiKeys).where(eq(apiKeys.kind, 'whk')).orderBy(desc(apiKeys.id)).limit(1_000);
+}
+
+/** False when there is no such webhook key, or it is revoked already. */
+export async function revokeWebhookKey(db: DbHandle, keyId: string): Promise<boolean> {
+  const revoked = await db
+    .update(apiKeys)
+    .set({ revokedAt: new Date() })
+    .where(and(eq(apiKeys.keyId, keyId), eq(apiKeys.kind, 'whk'), isNull(apiKeys.revokedAt)))
+    .returning({ id: apiKeys.id });
+  return revoked.length === 1;
+}
