@@ -1,6 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import { migrateDatabase } from '../../db/migrate';
 import { checkMailwizzCommand } from './check-mailwizz';
+import { pmtaCommand } from './pmta';
 import { loadStoreConfig } from '../config';
 import { keysCommand } from './keys';
 import { secretsCommand } from './secrets';
@@ -36,4 +37,5 @@ export const createCommands = (runParts: RunParts): Record<string, Command> => (
   keys: keysCommand,
   secrets: secretsCommand,
   'check-mailwizz': checkMailwizzCommand,
+  pmta: pmtaCommand,
 });
