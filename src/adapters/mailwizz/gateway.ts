@@ -5,6 +5,7 @@ import { type Trouble, windowOver } from './answer';
 import type { Timeouts } from './api';
 import { createCalls } from './calls';
 import { behindDoor, type DoorSettings, usualDoor } from './door';
+import { findSubscribers } from './finding';
 import { createInstances, type Instance } from './instances';
 import { manyAtOnce, settleThroughApi, toPendingReason } from './settling';
 import { readSubscriberPage, surveyLists } from './survey';
@@ -39,6 +40,7 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
     surveyLists: async (instanceId) => surveyLists(await instances.find(instanceId)),
     readSubscribers: async (target, cursor, limit) =>
       readSubscriberPage(await instances.find(target.instanceId), target.listId, { cursor, limit }),
+    findSubscribers: async (target, sought) => findSubscribers(await instances.find(target.instanceId), target.listId, sought),
     callsOf: async (instanceId) => (await instances.find(instanceId)).calls,
     stateOf: async (instanceId) => (await instances.find(instanceId)).door.state(),
     close: () => instances.close(),
