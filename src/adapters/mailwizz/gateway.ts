@@ -5,6 +5,7 @@ import { type Trouble, windowOver } from './answer';
 import type { Timeouts } from './api';
 import { createCalls } from './calls';
 import { behindDoor, type DoorSettings, usualDoor } from './door';
+import { isCut } from './fields';
 import { findSubscribers } from './finding';
 import { createInstances, type Instance } from './instances';
 import { manyAtOnce, settleThroughApi, toPendingReason } from './settling';
@@ -34,8 +35,8 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
   const fieldsOf = new Map<string, { tags: ReadonlySet<string>; readAt: number }>();
 
   return {
-    addSubscribers,
-    lookUpSubscribers,
+    addSubscribers: async (target, contacts, signal) => noteCut(contacts, await addSubscribers(target, contacts, signal)),
+    lookUpSubscribers: async (target, contacts, signal) => noteCut(contacts, await lookUpSubscribers(target, contacts, signal)),
     readLists,
     surveyLists: async (instanceId) => surveyLists(await instances.find(instanceId)),
     readSubscribers: async (target, cursor, limit) =>
@@ -131,6 +132,12 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
   function sendWindowOf(contacts: OutgoingContact[]): number {
     return sendWindowMs + contacts.reduce((earliest, { claimedAtMs }) => Math.min(earliest, claimedAtMs ?? earliest), now());
   }
+}
+
+/** Who arrived without some of its tags is told apart: segments that ask for those do not find it. */
+function noteCut(contacts: OutgoingContact[], outcomes: InjectionOutcome[]): InjectionOutcome[] {
+  const cut = new Set(contacts.filter((contact) => isCut(contact)).map(({ contactId }) => contactId));
+  return outcomes.map((outcome) => (outcome.outcome === 'injected' && cut.has(outcome.contactId) ? { ...outcome, reason: 'tags_cut' } : outcome));
 }
 
 const toPending = (contacts: OutgoingContact[], reason: string) =>
