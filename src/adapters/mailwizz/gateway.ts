@@ -17,8 +17,6 @@ type Deps = {
   loadInstance: (instanceId: string) => Promise<InstanceSettings>;
   now: () => number;
   log?: MailwizzLog;
-  /** How long the API must have been down before MySQL is used. */
-  mysqlAfterMs?: number;
   /** Keeps a "come back later" where all workers see it; read back as `restUntilMs` of the settings. */
   sharedRest?: { note: (instanceId: string, untilMs: number) => Promise<void> };
   door?: Partial<DoorSettings>;
@@ -30,7 +28,7 @@ type List = { listId: number; listUid: string; fields: string[] };
 const fieldsAgeMs = 600_000;
 
 /** API first; MySQL only when nothing can have happened; `unknown` wherever it may have (design 6). */
-export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0, sharedRest, door, timeouts }: Deps): MailwizzGateway {
+export function createMailwizzGateway({ loadInstance, now, log, sharedRest, door, timeouts }: Deps): MailwizzGateway {
   const instances = createInstances({ loadInstance, now, noteRest, door: { ...usualDoor, ...door }, timeouts });
   const fieldsOf = new Map<string, { tags: ReadonlySet<string>; readAt: number }>();
 
@@ -57,7 +55,7 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
     const { outcomes, unsent, stop } = 'kind' in way ? { outcomes: [], unsent: contacts, stop: way } : await addThroughApi(way, contacts);
     if (!stop) return outcomes;
     if (stop.kind === 'refused') instances.forget(target.instanceId);
-    if (stop.kind !== 'nothing' || signal?.aborted || instance.door.downForMs() < mysqlAfterMs)
+    if (stop.kind !== 'nothing' || signal?.aborted)
       return [...outcomes, ...toPending(unsent, toPendingReason(stop))];
     return [...outcomes, ...(await throughDatabase(instance, target.listId, unsent, { untilMs, apiReason: stop.reason }))];
   }
