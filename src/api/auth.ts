@@ -31,7 +31,7 @@ export function createAuthentication(db: Db): RequestHandler {
     const stored = await findLiveKey(db, parsed.keyId);
     const same = timingSafeEqual(Buffer.from(parsed.secretHash), stored ? Buffer.from(stored.secretHash) : nobody);
     const principal: Principal | undefined =
-      !stored || !same || stored.kind !== parsed.kind
+      !stored || !same || stored.kind !== parsed.kind || stored.kind === 'whk'
         ? undefined
         : stored.sourceId !== null
           ? { kind: 'source', keyId: stored.keyId, sourceId: stored.sourceId }
