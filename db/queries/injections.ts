@@ -156,7 +156,7 @@ export async function recordInjections(
       list_id: contact.listId,
       attempt: contact.attempt,
       outcome: settled.outcome,
-      reason: 'reason' in settled ? settled.reason.slice(0, 100) : null,
+      reason: 'reason' in settled ? (settled.reason?.slice(0, 100) ?? null) : null,
       uid: settled.outcome === 'injected' ? settled.uid : null,
       method: settled.outcome === 'injected' ? settled.method : null,
       subscriber_id: settled.outcome === 'injected' ? (settled.subscriberId ?? null) : null,
@@ -185,7 +185,7 @@ export async function recordInjections(
         mailwizz_subscriber_uid = case when ledger.is_primary then coalesce(ledger.uid, contacts.mailwizz_subscriber_uid) else contacts.mailwizz_subscriber_uid end,
         injected_at = case when ledger.outcome = 'injected' and ledger.is_primary then coalesce(contacts.injected_at, now()) else contacts.injected_at end,
         injection_result = case when not ledger.is_primary then contacts.injection_result when ledger.outcome = 'injected'
-          then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success'))
+          then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success', 'reason', ledger.reason))
           else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,
         updated_at = now()
       from (select ledger.*, coalesce(homes.mailwizz_instance = ${page.instanceId} and homes.mailwizz_list_id = ledger.list_id, false) is_primary from ledger join contacts homes on homes.id = ledger.contact_id) ledger

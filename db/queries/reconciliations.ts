@@ -24,7 +24,7 @@ export async function getReconciliation(db: DbReader, id: number): Promise<Recon
   return found;
 }
 
-/** A subscriber as MailWizz has it, under the hash of its address. `doubled`: the page holds the address more than once. */
+/** A subscriber as MailWizz has it, under the hash of its address. `doubled`: the list holds the address more than once, under uids of their own. */
 export type SeenSubscriber = { email_hash: string; uid: string; status: string; doubled: boolean };
 export type SeenPage = { comparison: Reconciliation; seen: SeenSubscriber[]; unreadable: number; next: string; now: Date };
 
@@ -42,13 +42,14 @@ export async function recordSeenPage(db: Db, { comparison, seen, unreadable, nex
     await tx.execute(sql`
       with input as (select * from json_to_recordset(${JSON.stringify(seen)}::json) as x(email_hash text, uid text, status text, doubled boolean)),
       known as (
-        select contacts.id contact_id, contacts.email, contacts.email_hash, contacts.status contact_status, input.uid, input.status, input.doubled,
-          input.status in ('unsubscribed', 'blacklisted') left_there, placed.id injection_id, placed.state, placed.subscriber_uid, placed.seen_at, placed.claimed_at
+        select contacts.id contact_id, contacts.email, contacts.email_hash, contacts.status contact_status, input.uid, input.status,
+          input.status in ('unsubscribed', 'blacklisted') left_there, placed.id injection_id, placed.state, placed.subscriber_uid, placed.seen_at, placed.claimed_at, input.doubled again,
+          coalesce(placed.seen_at = ${startedAt.toISOString()}::timestamptz, false) seen_before
         from input join contacts on contacts.email_hash = input.email_hash
           left join injections placed on placed.contact_id = contacts.id and placed.instance_id = ${instanceId} and placed.list_id = ${listId}
         where contacts.email_hash = any(${sql.param(seen.map((subscriber) => subscriber.email_hash))}::text[])),
       found as (
-        select *, state in ('pending', 'unknown') or (state = 'sending' and claimed_at < ${quiet}::timestamptz) was_open, doubled or coalesce(seen_at = ${startedAt.toISOString()}::timestamptz, false) again from known),
+        select *, state in ('pending', 'unknown') or (state = 'sending' and claimed_at < ${quiet}::timestamptz) was_open from known),
       ledger as (
         update injections set seen_at = ${startedAt.toISOString()}, updated_at = now(), subscriber_uid = case when found.again then injections.subscriber_uid else found.uid end,
           state = case when not found.was_open then injections.state when found.status = 'confirmed' then 'injected' else 'rejected' end,
@@ -71,19 +72,30 @@ export async function recordSeenPage(db: Db, { comparison, seen, unreadable, nex
         union all
         select contact_id, email, 'injected', jsonb_build_object('instance_id', ${instanceId}::text, 'list_id', ${listId}::int, 'reason', 'found_there'), 'reconciliation' from found where was_open and status = 'confirmed'),
       figures as (
-        select count(*) filter (where injection_id is not null) matched, count(*) filter (where was_open) settled, count(*) filter (where again) doubled,
-          count(*) filter (where state = 'injected' and subscriber_uid <> uid and not again) uids from found)
-      update reconciliations set subscribers = subscribers + ${seen.length + unreadable}, matched = reconciliations.matched + figures.matched,
-        foreign_subscribers = foreign_subscribers + ${seen.length + unreadable} - figures.matched, settled = reconciliations.settled + figures.settled,
+        -- A row that slid into the next page while the list grew is one row.
+        select count(*) filter (where injection_id is not null and (again or not seen_before)) matched, count(*) filter (where seen_before and not again) repeated,
+          count(*) filter (where was_open) settled, count(*) filter (where again) doubled, count(*) filter (where state = 'injected' and subscriber_uid <> uid and not again) uids from found)
+      update reconciliations set subscribers = subscribers + ${seen.length + unreadable} - figures.repeated, matched = reconciliations.matched + figures.matched,
+        foreign_subscribers = foreign_subscribers + ${seen.length + unreadable} - figures.repeated - figures.matched, settled = reconciliations.settled + figures.settled,
         uids_repaired = uids_repaired + figures.uids, suppressed = suppressed + (select count(*) from stopped), doubled = reconciliations.doubled + figures.doubled
       from figures where reconciliations.id = ${id}`);
   });
 }
 
-/** Injected before the comparison began, and not seen by it. */
+/** Uids under which this comparison has already seen these addresses, on earlier pages. */
+export async function findSeenUids(db: DbHandle, { comparison, hashes }: { comparison: Reconciliation; hashes: string[] }): Promise<Map<string, string>> {
+  const found = await db.execute<{ email_hash: string; uid: string }>(sql`
+    select contacts.email_hash, injections.subscriber_uid uid from contacts join injections on injections.contact_id = contacts.id
+    where contacts.email_hash = any(${sql.param(hashes)}::text[]) and injections.instance_id = ${comparison.instanceId} and injections.list_id = ${comparison.listId}
+      and injections.seen_at = ${comparison.startedAt.toISOString()}::timestamptz and injections.subscriber_uid is not null`);
+  return new Map(found.rows.map((row) => [row.email_hash, row.uid]));
+}
+
+/** Injected, surely before the comparison began (no call of ours was still on its way), and not seen by it. */
 const isMissing = (comparison: Pick<Reconciliation, 'instanceId' | 'listId' | 'startedAt'>) => sql`
   instance_id = ${comparison.instanceId} and list_id = ${comparison.listId} and state = 'injected'
-    and coalesce(claimed_at, created_at) < ${comparison.startedAt.toISOString()}::timestamptz and (seen_at is null or seen_at < ${comparison.startedAt.toISOString()}::timestamptz)`;
+    and coalesce(claimed_at, injections.created_at) < ${new Date(comparison.startedAt.getTime() - quietPeriodMs).toISOString()}::timestamptz
+    and (seen_at is null or seen_at < ${comparison.startedAt.toISOString()}::timestamptz)`;
 
 /** Counts what is missing there, closes the comparison, and raises or resolves the alert of the list. */
 export async function finishReconciliation(db: Db, id: number): Promise<Reconciliation> {
@@ -113,6 +125,14 @@ export async function listReconciliations(db: DbReader, filter: { instanceId: st
 export async function listMissing(db: DbHandle, page: { comparison: Reconciliation; afterId: number; limit: number }): Promise<{ contact_id: number; subscriber_uid: string | null }[]> {
   const found = await db.execute<{ contact_id: number; subscriber_uid: string | null }>(sql`
     select contact_id, subscriber_uid from injections where ${isMissing(page.comparison)} and contact_id > ${page.afterId} order by contact_id limit ${page.limit}`);
+  return found.rows;
+}
+
+/** The same with their addresses, to be looked up before anybody is alerted. */
+export async function findMissing(db: DbHandle, page: { comparison: Reconciliation; afterId: number; limit: number }): Promise<{ contact_id: number; email: string; uid: string | null }[]> {
+  const found = await db.execute<{ contact_id: number; email: string; uid: string | null }>(sql`
+    select contact_id, contacts.email, subscriber_uid uid from injections join contacts on contacts.id = contact_id
+    where ${isMissing(page.comparison)} and contact_id > ${page.afterId} order by contact_id limit ${page.limit}`);
   return found.rows;
 }
 

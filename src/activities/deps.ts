@@ -13,7 +13,7 @@ export type Deps = {
       signal?: AbortSignal,
     ) => Promise<{ id: number; verdict: Verdict }[]>;
   };
-  mailwizz: Pick<MailwizzGateway, 'addSubscribers' | 'lookUpSubscribers' | 'readLists' | 'readSubscribers'>;
+  mailwizz: Pick<MailwizzGateway, 'addSubscribers' | 'lookUpSubscribers' | 'readLists' | 'readSubscribers' | 'findSubscribers'>;
   campaigns: MailwizzCampaigns;
   settings: { depth: 'syntax' | 'dns' | 'smtp'; waits: Waits; injectionWaitsMs: number[]; dueBucketMs: number; campaignLookMs: number };
   now: () => Date;

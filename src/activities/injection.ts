@@ -1,6 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { type ClaimedContact, claimInjections, recordInjections, renewClaims } from '../../db/queries/injections';
 import { listInstanceLists, parkInstance, recordLists } from '../../db/queries/instances';
+import { raiseAlert, resolveAlert } from '../../db/queries/alerts';
 import { deferContacts, findTargets } from '../../db/queries/pages';
 import type { PageRange } from '../domain/batch';
 import type { InjectionOutcome, Target } from '../domain/injection';
@@ -65,9 +66,19 @@ export async function settleClaims(deps: Deps, { instanceId, fresh, unsettled, r
   await record(ours, outcomes, false);
   const found = await callByList(unsettled, instanceId, deps.mailwizz.lookUpSubscribers);
   await record(unsettled, found, true);
+  await tellOfTables(deps, instanceId, [...outcomes, ...found]);
   if (![...outcomes, ...found].some(isRefusal)) return true;
   if (await parkInstance(deps.db, { instanceId, reason: 'refused' })) deps.log.warn({ instanceId }, 'instance refuses our key and is parked');
   return false;
+}
+
+/** The tables are not as we know them, or a right is missing: nothing heals that but a person. Told once, and over when MySQL takes contacts again. */
+async function tellOfTables({ db }: Deps, instanceId: string, outcomes: InjectionOutcome[]): Promise<void> {
+  const about = { kind: 'mysql_refused', subject: instanceId } as const;
+  const problem = outcomes.flatMap((outcome) => ('reason' in outcome ? (/\b(schema_|right_missing_)\w+$/.exec(outcome.reason ?? '') ?? []) : []))[0];
+  if (problem !== undefined)
+    await raiseAlert(db, { ...about, message: `MySQL of ${instanceId} is not used (${problem}): its contacts wait for the API. check-mailwizz says what is missing.` });
+  else if (outcomes.some((outcome) => outcome.outcome === 'injected' && outcome.method === 'mysql')) await resolveAlert(db, about);
 }
 
 /** Piece by piece. Before a piece that has waited for the others, the claim is renewed; what is no longer ours is left alone. */

@@ -32,7 +32,8 @@ export type OutgoingContact = {
  * `pending`: surely nothing happened, try again later. `unknown`: it may have happened; only a look-up settles it.
  */
 export type InjectionOutcome =
-  | { contactId: number; outcome: 'injected'; uid: string; method: InjectionMethod; subscriberId?: number }
+  /** `reason`: what an operator should know all the same. */
+  | { contactId: number; outcome: 'injected'; uid: string; method: InjectionMethod; subscriberId?: number; reason?: string }
   | { contactId: number; outcome: 'rejected'; reason: string }
   | { contactId: number; outcome: 'suppressed'; reason: string }
   | { contactId: number; outcome: 'pending'; reason: string }

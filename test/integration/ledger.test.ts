@@ -72,6 +72,14 @@ test('recording twice changes nothing: one event, one fate, one count', async ()
   expect(await rows.query(`select count(*)::int n from contact_events where event_type = 'injected'`)).toEqual([{ n: 2 }]);
 });
 
+test('what an injected contact went without is written into the ledger, its result and its event', async () => {
+  const { page, ids } = await rows.openBatch(1);
+  const { fresh } = await claim(page, start);
+  await recordInjections(database.db, at(page, start), fresh, [{ contactId: ids[0]!, outcome: 'injected', uid: 'u', method: 'api', reason: 'tags_cut' }], false);
+  expect(await rows.query(`select state, reason, injection_result ->> 'reason' result, injection_result ->> 'status' status from injections join contacts on contacts.id = contact_id`)).toEqual([{ state: 'injected', reason: 'tags_cut', result: 'tags_cut', status: 'success' }]);
+  expect(await rows.query(`select event_data ->> 'reason' reason from contact_events`)).toEqual([{ reason: 'tags_cut' }]);
+});
+
 test('an order not to mail, and a deletion, close the row before anything is claimed', async () => {
   const { page, ids } = await rows.openBatch(3);
   await rows.query(`insert into suppressions (email_hash, reason, origin) values ('hash1', 'spam_report', 'test')`);

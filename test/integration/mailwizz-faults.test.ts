@@ -213,6 +213,24 @@ test('B11: the API and MySQL both down: the contacts wait, and arrive when one o
   await expectEachOnce(200);
 }, 60_000);
 
+test('B12: tables that are not as we know them are not written: the contacts wait, one alert says why, and it ends when MySQL is used again', async () => {
+  await control.fault({ fault: 'down' });
+  const batch = await rows.openBatch(20);
+  let tablePrefix = 'no_such_';
+  const worker = workerOf(() => settings({ mysql: { ...settings().mysql!, tablePrefix } }));
+  for (let tries = 0; tries < 2; tries += 1) {
+    await worker.inject(batch.page);
+    worker.pass(65);
+  }
+  expect(await rows.query('select kind, subject, resolved_at, message from alerts')).toEqual([{ kind: 'mysql_refused', subject: 'client-1', resolved_at: null, message: expect.stringContaining('schema_no_table_list') }]);
+  expect(await rows.query('select distinct state from injections')).toEqual([{ state: 'pending' }]);
+  tablePrefix = 'mw_';
+  await worker.inject(batch.page);
+  await worker.close();
+  expect(await rows.query('select count(*)::int n from alerts where resolved_at is null')).toEqual([{ n: 0 }]);
+  await expectEachOnce(20);
+}, 60_000);
+
 test('B13: a list that is gone fails its own contacts with the reason, and no others', async () => {
   await rows.openBatch(4);
   await rows.query('update contacts set mailwizz_list_id = 13 where id % 2 = 0');

@@ -89,6 +89,17 @@ test('who is there already is brought up to date through either way, and blanks 
   await expectOneEach(2);
 });
 
+test('a contact with more tags than a field holds goes in by either way with those that fit, and its outcome says so', async () => {
+  const tags = Array.from({ length: 60 }, (_, index) => `label-${index}`);
+  const contacts = contactsOf(2).map((contact) => ({ ...contact, tags }));
+  const cut = (method: string) => contacts.map(({ contactId }) => ({ contactId, outcome: 'injected', method, reason: 'tags_cut' }));
+  expect(await gateway.addSubscribers(target, contacts)).toMatchObject(cut('api'));
+  await standIn.down();
+  expect(await gateway.addSubscribers(target, contacts)).toMatchObject(cut('mysql'));
+  const [rows] = await standIn.root.query<any[]>("SELECT DISTINCT f.tag, v.value FROM mw_list_field_value v JOIN mw_list_field f USING (field_id) WHERE f.tag IN ('TAGS', 'TAGSET') ORDER BY 1");
+  expect(rows.map(({ tag, value }) => [tag, value.length <= 255, /label-0[,|].*label-2\d\|?$/.test(value)])).toEqual([['TAGS', true, true], ['TAGSET', true, true]]);
+});
+
 test('the status of a subscriber and the blacklists hold, and both ways say the same', async () => {
   await gateway.addSubscribers(target, contactsOf(5));
   for (const [index, status] of ['unsubscribed', 'blacklisted', 'unconfirmed', 'disabled', 'confirmed'].entries()) {

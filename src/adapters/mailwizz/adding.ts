@@ -102,7 +102,7 @@ function readAnswers(way: Way, rows: Row[], answers: Map<string, BulkRecord>): R
     const { contactId } = row.contact;
     const answer = answerOf(row);
     if (!answer) return { contactId, outcome: 'unknown', reason: 'no_answer' };
-    if (answer.errors !== '') return toRefusal(contactId, answer.errors);
+    if (answer.errors.size > 0) return toRefusal(contactId, answer.errors);
     if (row === torn) return { contactId, outcome: 'refused', exists: true };
     if (answer.uid === undefined) return { contactId, outcome: 'unknown', reason: 'no_uid' };
     return toStanding(contactId, { uid: answer.uid, status: answer.status ?? 'confirmed', method: 'api' });
@@ -143,12 +143,10 @@ async function sendOne(way: Way, { contact: { contactId }, values }: Row): Promi
       return [{ contactId, outcome: 'injected', uid: called.value.subscriberUid, method: 'api' }];
     case 'absent':
       return [{ contactId, outcome: 'rejected', reason: 'list_not_found' }];
-    case 'rejected': {
-      const words = [...called.messages.values()].join(' ');
+    case 'rejected':
       if (called.status === 400 || called.status === 409 || called.status === 422 || called.status < 300)
-        return [toRefusal(contactId, words)];
+        return [toRefusal(contactId, called.messages, called.status)];
       return { kind: 'unknown', reason: `http_${called.status}` };
-    }
     case 'nothing':
     case 'limited':
     case 'refused':

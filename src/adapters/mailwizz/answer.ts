@@ -92,7 +92,12 @@ export const textOf = (body: unknown) => [...messagesOf(body).values()].join(' '
 export function messagesOf(body: unknown): Map<string, string> {
   const parsed = errorText.safeParse(body);
   if (!parsed.success) return new Map();
-  const { error } = parsed.data;
-  if (typeof error === 'string') return new Map([['', error]]);
-  return new Map(Object.entries(error).map(([field, message]) => [field, [message].flat(3).map(String).join(' ')]));
+  return toMessages(parsed.data.error);
+}
+
+/** By field, blanks left out. A bare text, and a list that names no fields, stand under ''. */
+export function toMessages(error: unknown): Map<string, string> {
+  const messages = typeof error === 'string' || Array.isArray(error) ? { '': error } : typeof error === 'object' && error !== null ? error : {};
+  const texts = Object.entries(messages).map(([field, message]): [string, string] => [field, [message].flat(3).map(String).join(' ')]);
+  return new Map(texts.filter(([, text]) => text !== ''));
 }

@@ -41,7 +41,7 @@ export function createDatabaseClient(
   const connections = createConnections(settings, allowPrivateNetwork);
   let probed: { schema: Schema | { problem: string }; at: number } | undefined;
 
-  return { addSubscribers, settle, lists, countSubscribers, readSubscribers, close: () => connections.close() };
+  return { addSubscribers, settle, lists, countSubscribers, readSubscribers, findSubscribers, close: () => connections.close() };
 
   /** Page after page, each in one transaction, none begun after `untilMs`. */
   function addSubscribers(listId: number, contacts: OutgoingContact[], untilMs: number): Promise<InjectionOutcome[] | Failed> {
@@ -115,6 +115,10 @@ export function createDatabaseClient(
     page: { afterId: number; limit: number },
   ): Promise<{ subscribers: StandingSubscriber[]; throughId: number | undefined } | Failed> {
     return reading((ask, schema) => createListTables(ask, schema).readSubscribers(listId, page));
+  }
+
+  function findSubscribers(listId: number, emails: string[]): Promise<StandingSubscriber[] | Failed> {
+    return reading((ask, schema) => createListTables(ask, schema).findSubscribers(listId, emails));
   }
 
   async function reading<T extends object>(read: (ask: Ask, schema: Schema) => Promise<T>): Promise<T | Failed> {

@@ -32,13 +32,13 @@ export type Door = ReturnType<typeof createDoor>;
 /** One per instance, passed by every call: limits how many are inside, and shuts while the instance fails, denies us or asks us to wait. */
 export function createDoor(now: () => number, noteRest: (untilMs: number) => void, settings: DoorSettings = usualDoor) {
   const recent: boolean[] = [];
-  let shut: { since: number; probeAt: number; restMs: number; goodCalls: number } | undefined;
+  let shut: { probeAt: number; restMs: number; goodCalls: number } | undefined;
   let restUntil = 0;
   let refused: { until: number; reason: string } | undefined;
   let inside = 0;
   let waiting: (() => void)[] = [];
 
-  return { enter, leave, rest, park, state, downForMs: () => (shut ? now() - shut.since : 0) };
+  return { enter, leave, rest, park, state };
 
   /**
    * Undefined: come in, and `leave` afterwards. Else why not. Who has to wait for the probe is let in after it, or sent away with it; nobody is let in
@@ -74,7 +74,8 @@ export function createDoor(now: () => number, noteRest: (untilMs: number) => voi
   }
 
   function note(answer: ApiAnswer): void {
-    if (answer.kind === 'refused') refused = { until: now() + settings.refusedRestMs, reason: answer.reason };
+    // The answer of a call that was inside when the park order came must not lift it.
+    if (answer.kind === 'refused' && !parked()) refused = { until: now() + settings.refusedRestMs, reason: answer.reason };
     if ('retryAfterMs' in answer && answer.retryAfterMs !== undefined) {
       rest(now() + answer.retryAfterMs);
       noteRest(restUntil);
@@ -105,7 +106,7 @@ export function createDoor(now: () => number, noteRest: (untilMs: number) => voi
     const failing = recent.filter((good) => !good).length >= settings.failuresToShut;
     if (!shut && !failing && !notConnected) return;
     const restMs = failing ? settings.probeEveryMs : Math.min(settings.probeEveryMs, shut ? shut.restMs * 2 : settings.firstRestMs);
-    shut = { since: shut?.since ?? now(), probeAt: now() + restMs, restMs, goodCalls: 0 };
+    shut = { probeAt: now() + restMs, restMs, goodCalls: 0 };
   }
 
   function remember(good: boolean): void {
@@ -119,9 +120,13 @@ export function createDoor(now: () => number, noteRest: (untilMs: number) => voi
   }
 
   /** The word of the operator's table, over all workers: a parked instance is not asked; a replaced key starts anew. */
-  function park(parked: boolean): void {
-    if (parked) refused = { until: Number.POSITIVE_INFINITY, reason: 'parked' };
-    else if (refused?.until === Number.POSITIVE_INFINITY) refused = undefined;
+  function park(order: boolean): void {
+    if (order) refused = { until: Number.POSITIVE_INFINITY, reason: 'parked' };
+    else if (parked()) refused = undefined;
+  }
+
+  function parked(): boolean {
+    return refused?.until === Number.POSITIVE_INFINITY;
   }
 
   function state(): DoorState {

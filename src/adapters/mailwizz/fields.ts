@@ -26,7 +26,22 @@ export type OurTag = (typeof ourTags)[number];
 export type Widths = { email: number; value: number; fourByte: boolean };
 export const usualWidths: Widths = { email: 100, value: 255, fourByte: true };
 
-const valuesOf = (contact: OutgoingContact): Record<OurTag, string | null> => ({
+const lengthOf = (text: string) => [...text].length;
+const toTagText = (tags: string[]) => tags.join(',');
+
+/** Of more than the column holds, as many whole ones as fit, in the order in which they came to us: a contact is not lost for its tags. */
+function fit<T>(all: T[], toText: (some: T[]) => string, limit: number): string {
+  if (lengthOf(toText(all)) <= limit) return toText(all);
+  const kept: T[] = [];
+  for (const one of all) if (lengthOf(toText([...kept, one])) <= limit) kept.push(one);
+  return toText(kept);
+}
+
+/** Whether some of its tags or sources have no room in the columns. */
+export const isCut = ({ tags, sources = [] }: OutgoingContact, { value } = usualWidths) =>
+  [toTagText(tags), toTagSet(tags), toSourceSet(sources)].some((text) => lengthOf(text) > value);
+
+const valuesOf = (contact: OutgoingContact, limit: number): Record<OurTag, string | null> => ({
   EMAIL: contact.email,
   FNAME: contact.firstName,
   LNAME: contact.lastName,
@@ -35,18 +50,18 @@ const valuesOf = (contact: OutgoingContact): Record<OurTag, string | null> => ({
   WEBSITE: contact.website,
   SOURCE: contact.sourceId,
   CATEGORY: contact.category,
-  TAGS: contact.tags.join(','),
-  TAGSET: toTagSet(contact.tags),
+  TAGS: fit(contact.tags, toTagText, limit),
+  TAGSET: fit(contact.tags, toTagSet, limit),
   COUNTRY: contact.countryCode,
   LANGUAGE: contact.language,
   BUCKET: contact.bucket,
-  SOURCES: toSourceSet(contact.sources ?? []),
+  SOURCES: fit(contact.sources ?? [], toSourceSet, limit),
   SCORE: contact.score === undefined ? null : toScoreText(contact.score),
 });
 
 /** Our facts under the tags that the list has, EMAIL first. Blanks are left out: an empty value would overwrite. */
-export function toFields(contact: OutgoingContact, known: ReadonlySet<string>): Map<string, string> {
-  const values = valuesOf(contact);
+export function toFields(contact: OutgoingContact, known: ReadonlySet<string>, widths = usualWidths): Map<string, string> {
+  const values = valuesOf(contact, widths.value);
   const fields = new Map<string, string>();
   for (const tag of ourTags) {
     const value = values[tag];

@@ -5,6 +5,8 @@ import { type Trouble, windowOver } from './answer';
 import type { Timeouts } from './api';
 import { createCalls } from './calls';
 import { behindDoor, type DoorSettings, usualDoor } from './door';
+import { isCut } from './fields';
+import { findSubscribers } from './finding';
 import { createInstances, type Instance } from './instances';
 import { manyAtOnce, settleThroughApi, toPendingReason } from './settling';
 import { readSubscriberPage, surveyLists } from './survey';
@@ -15,8 +17,6 @@ type Deps = {
   loadInstance: (instanceId: string) => Promise<InstanceSettings>;
   now: () => number;
   log?: MailwizzLog;
-  /** How long the API must have been down before MySQL is used. */
-  mysqlAfterMs?: number;
   /** Keeps a "come back later" where all workers see it; read back as `restUntilMs` of the settings. */
   sharedRest?: { note: (instanceId: string, untilMs: number) => Promise<void> };
   door?: Partial<DoorSettings>;
@@ -28,17 +28,18 @@ type List = { listId: number; listUid: string; fields: string[] };
 const fieldsAgeMs = 600_000;
 
 /** API first; MySQL only when nothing can have happened; `unknown` wherever it may have (design 6). */
-export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0, sharedRest, door, timeouts }: Deps): MailwizzGateway {
+export function createMailwizzGateway({ loadInstance, now, log, sharedRest, door, timeouts }: Deps): MailwizzGateway {
   const instances = createInstances({ loadInstance, now, noteRest, door: { ...usualDoor, ...door }, timeouts });
   const fieldsOf = new Map<string, { tags: ReadonlySet<string>; readAt: number }>();
 
   return {
-    addSubscribers,
-    lookUpSubscribers,
+    addSubscribers: async (target, contacts, signal) => noteCut(contacts, await addSubscribers(target, contacts, signal)),
+    lookUpSubscribers: async (target, contacts, signal) => noteCut(contacts, await lookUpSubscribers(target, contacts, signal)),
     readLists,
     surveyLists: async (instanceId) => surveyLists(await instances.find(instanceId)),
     readSubscribers: async (target, cursor, limit) =>
       readSubscriberPage(await instances.find(target.instanceId), target.listId, { cursor, limit }),
+    findSubscribers: async (target, sought) => findSubscribers(await instances.find(target.instanceId), target.listId, sought),
     callsOf: async (instanceId) => (await instances.find(instanceId)).calls,
     stateOf: async (instanceId) => (await instances.find(instanceId)).door.state(),
     close: () => instances.close(),
@@ -54,7 +55,7 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
     const { outcomes, unsent, stop } = 'kind' in way ? { outcomes: [], unsent: contacts, stop: way } : await addThroughApi(way, contacts);
     if (!stop) return outcomes;
     if (stop.kind === 'refused') instances.forget(target.instanceId);
-    if (stop.kind !== 'nothing' || signal?.aborted || instance.door.downForMs() < mysqlAfterMs)
+    if (stop.kind !== 'nothing' || signal?.aborted)
       return [...outcomes, ...toPending(unsent, toPendingReason(stop))];
     return [...outcomes, ...(await throughDatabase(instance, target.listId, unsent, { untilMs, apiReason: stop.reason }))];
   }
@@ -129,6 +130,12 @@ export function createMailwizzGateway({ loadInstance, now, log, mysqlAfterMs = 0
   function sendWindowOf(contacts: OutgoingContact[]): number {
     return sendWindowMs + contacts.reduce((earliest, { claimedAtMs }) => Math.min(earliest, claimedAtMs ?? earliest), now());
   }
+}
+
+/** Who arrived without some of its tags is told apart: segments that ask for those do not find it. */
+function noteCut(contacts: OutgoingContact[], outcomes: InjectionOutcome[]): InjectionOutcome[] {
+  const cut = new Set(contacts.filter((contact) => isCut(contact)).map(({ contactId }) => contactId));
+  return outcomes.map((outcome) => (outcome.outcome === 'injected' && cut.has(outcome.contactId) ? { ...outcome, reason: 'tags_cut' } : outcome));
 }
 
 const toPending = (contacts: OutgoingContact[], reason: string) =>

@@ -1,3 +1,4 @@
+import type { RowDataPacket } from 'mysql2/promise';
 import type { Ask } from './connection';
 import type { Schema } from './schema';
 import type { FoundList, StandingSubscriber } from './types';
@@ -9,7 +10,7 @@ const fieldsAtMost = 200_000;
 export function createListTables(ask: Ask, { prefix }: Schema) {
   const table = (name: string) => `\`${prefix}${name}\``;
 
-  return { lists, countSubscribers, readSubscribers };
+  return { lists, countSubscribers, readSubscribers, findSubscribers };
 
   async function lists(): Promise<FoundList[]> {
     const rows = await ask(
@@ -46,8 +47,22 @@ export function createListTables(ask: Ask, { prefix }: Schema) {
     );
     const last = rows.at(-1);
     return {
-      subscribers: rows.map((row) => ({ email: String(row['email']), uid: String(row['subscriber_uid']), status: String(row['status']) })),
+      subscribers: rows.map(toStandingSubscriber),
       throughId: last && rows.length === limit ? Number(last['subscriber_id']) : undefined,
     };
   }
+  /** Also finds look-alikes, as the collation of the table compares loosely. */
+  async function findSubscribers(listId: number, emails: string[]): Promise<StandingSubscriber[]> {
+    const rows = await ask(
+      `SELECT subscriber_uid, email, status FROM ${table('list_subscriber')} WHERE list_id = ? AND email IN (?) ORDER BY subscriber_id`,
+      [listId, emails],
+    );
+    return rows.map(toStandingSubscriber);
+  }
 }
+
+const toStandingSubscriber = (row: RowDataPacket): StandingSubscriber => ({
+  email: String(row['email']),
+  uid: String(row['subscriber_uid']),
+  status: String(row['status']),
+});

@@ -14,7 +14,7 @@ export function toRows(
   const seen = new Set<string>();
   for (const contact of contacts) {
     const { contactId } = contact;
-    const values = toFields(contact, known);
+    const values = toFields(contact, known, widths);
     const reason = findUnfit(values, widths);
     const key = toEmailKey(contact.email);
     if (reason !== undefined) judged.push({ contactId, outcome: 'rejected', reason });

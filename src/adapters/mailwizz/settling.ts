@@ -2,7 +2,7 @@ import type { InjectionOutcome, OutgoingContact } from '../../domain/injection';
 import type { Trouble } from './answer';
 import { callsAtOnce } from './api';
 import { toEmailKey, toFields } from './fields';
-import { type Refused, toRefusal } from './refusals';
+import { type Refused, toRefusal, wordsOnAddress } from './refusals';
 import type { Row } from './rows';
 import { toStanding } from './standing';
 import { callWithin, type Way } from './way';
@@ -119,10 +119,10 @@ async function judgeUnknownWords(way: Way, { contact: { contactId }, values }: R
   if (called.kind === 'absent') return { contactId, outcome: 'rejected', reason: 'list_not_found' };
   if (called.kind === 'unknown') return { contactId, outcome: 'unknown', reason: called.reason };
   if (called.kind !== 'rejected') return { contactId, outcome: 'pending', reason: toPendingReason(called) };
-  const again = toRefusal(contactId, [...called.messages.values()].join(' '));
+  const again = toRefusal(contactId, called.messages, called.status);
   if (again.outcome !== 'refused') return again;
   if (again.exists) return { contactId, outcome: 'pending', reason: 'absent' };
-  return called.status === 409
+  return called.status === 409 && wordsOnAddress(called.messages) !== ''
     ? { contactId, outcome: 'suppressed', reason: 'blacklisted' }
     : { contactId, outcome: 'rejected', reason: 'refused_by_list' };
 }

@@ -32,6 +32,8 @@ export type FoundList = { listId: number; listUid: string; name: string; fields:
 export type SurveyedList = { listUid: string; listId: number | undefined; name: string; fields: string[]; subscribers: number | undefined };
 
 export type StandingSubscriber = { email: string; uid: string; status: string };
+/** An address, and the uids under which it was last known. */
+export type Sought = { email: string; uids: string[] };
 /** `cursor` goes into the next call; undefined at the end. It holds no personal data. `unreadable`: rows whose shape we do not know. */
 export type SubscriberPage = { subscribers: StandingSubscriber[]; unreadable: number; cursor: string | undefined };
 
@@ -50,6 +52,8 @@ export type MailwizzGateway = {
   surveyLists: (instanceId: string) => Promise<SurveyedList[]>;
   /** One page of a list, for comparing. From MySQL when it is there, else from the API, whose pages shift while rows come and go. */
   readSubscribers: (target: Target, cursor: string | undefined, limit: number) => Promise<SubscriberPage>;
+  /** The rows that a list holds of these addresses right now: for what pages that shift left open. Throws when nobody can tell. */
+  findSubscribers: (target: Target, sought: Sought[]) => Promise<StandingSubscriber[]>;
   /** Every call of MailWizz that the hub needs, through the door of the instance. */
   callsOf: (instanceId: string) => Promise<Calls>;
   /** How the API of the instance is met at the moment, for gauges. */

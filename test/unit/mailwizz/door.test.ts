@@ -124,6 +124,17 @@ test('after a denial nobody asks for a second, and a parked instance is not aske
   expect(await pass(good)).toBeUndefined();
 });
 
+test('the late denial of a call that was inside when the instance was parked does not lift the order', async () => {
+  const { clock, door, pass } = arrange();
+  await door.enter();
+  door.park(true);
+  door.leave({ kind: 'refused', reason: 'key_invalid' });
+  clock.at += 86_400_000;
+  expect(await pass(good)).toEqual({ kind: 'refused', reason: 'parked' });
+  door.park(false);
+  expect(await pass(good)).toBeUndefined();
+});
+
 test('four calls are inside at most, and the others come in as these leave', async () => {
   const { door } = arrange();
   const answers: (() => void)[] = [];

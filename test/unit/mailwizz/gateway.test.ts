@@ -120,6 +120,24 @@ test.each([
   expect((await add(gateway))[1]).toEqual({ contactId: 2, ...expected });
 });
 
+const quoting = 'Blacklisted words are not allowed here.';
+test.each<[string, number, unknown, object]>([
+  ['another field', 422, { COMPANY: quoting }, { outcome: 'rejected', reason: 'refused_by_list' }],
+  ['another field, as a conflict', 409, { COMPANY: quoting }, { outcome: 'rejected', reason: 'refused_by_list' }],
+  ['a call that was not understood', 400, quoting, { outcome: 'rejected', reason: 'refused_by_list' }],
+  ['the address', 422, { EMAIL: quoting }, { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['the address, as a conflict', 409, { EMAIL: [quoting] }, { outcome: 'suppressed', reason: 'blacklisted' }],
+  ['the row as a whole', 409, quoting, { outcome: 'suppressed', reason: 'blacklisted' }],
+])('"blacklist" in the words about %s (%i) stops a person for ever only when the address is meant', async (_name, code, error, expected) => {
+  const { gateway } = await arrange(({ path, form }, res) => {
+    if (path.includes('search-by-email')) return failure(res, 404, 'no');
+    if (path.endsWith('/bulk')) return json(res, 200, { status: 'success', data: { records: emailsOf(form).map((EMAIL) => ({ data: { EMAIL }, errors: code === 400 ? { details: error } : error })) } });
+    return failure(res, code, error);
+  });
+  expect(await add(gateway, [toContact(1)])).toEqual([{ contactId: 1, ...expected }]);
+  expect(await add(gateway)).toEqual([1, 2].map((contactId) => ({ contactId, ...expected })));
+});
+
 test('who is there already gets our fields, all others are kept, and blanks overwrite nothing', async () => {
   const { gateway, seen } = await arrange(({ method, path }, res) => {
     if (path.includes('search-by-email')) return success(res, { data: { subscriber_uid: 'there', status: 'confirmed' } });
@@ -224,7 +242,7 @@ test('a private address is not connected to unless the instance is allowed it', 
 test('what MailWizz could not hold whole is rejected, its neighbours are sent', async () => {
   const { gateway, seen } = await arrange(({ form }, res) => json(res, 200, records(emailsOf(form))));
   const contacts = [
-    toContact(1), toContact(2), toContact(3, { email: `${'x'.repeat(60)}@${'y'.repeat(50)}.test` }), toContact(4, { tags: Array.from({ length: 60 }, (_, tag) => `tag-${tag}`) }),
+    toContact(1), toContact(2), toContact(3, { email: `${'x'.repeat(60)}@${'y'.repeat(50)}.test` }), toContact(4, { firstName: 'x'.repeat(256) }),
     toContact(5, { firstName: '\ud800' }), toContact(6, { firstName: '😀'.repeat(255) }),
   ];
   expect((await add(gateway, contacts)).map((outcome) => ('reason' in outcome ? outcome.reason : outcome.outcome))).toEqual([

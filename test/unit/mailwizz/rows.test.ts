@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { createSizing, toRows } from '../../../src/adapters/mailwizz/rows';
-import { ourTags } from '../../../src/adapters/mailwizz/fields';
+import { isCut, ourTags, toFields } from '../../../src/adapters/mailwizz/fields';
 import { toContact } from './support';
 
 const known = new Set<string>(ourTags);
@@ -44,4 +44,20 @@ test('an address is sent once, whatever its case', () => {
   const { rows, judged } = toRows([toContact(1, { email: 'Jo@x.test' }), toContact(2, { email: 'jo@x.test' })], known);
   expect(rows.map((row) => row.contact.contactId)).toEqual([1]);
   expect(judged).toEqual([{ contactId: 2, outcome: 'pending', reason: 'same_address_in_page' }]);
+});
+
+test('of more tags than a field holds, whole ones go, as many as fit and always the same; other values are not cut', () => {
+  const tags = Array.from({ length: 60 }, (_, index) => `étiquette-${index}`);
+  const one = toContact(1, { tags: [...tags.slice(0, 40), 'x'.repeat(300), 'kept', ...tags.slice(40)], sources: Array.from({ length: 90 }, (_, index) => 1_000 + index) });
+  const { rows, judged } = toRows([one, toContact(2, { company: 'x'.repeat(256) })], known);
+  expect(judged).toEqual([{ contactId: 2, outcome: 'rejected', reason: 'value_too_long' }]);
+  const [values] = rows.map((row) => row.values);
+  const kept = values!.get('TAGS')!.split(',');
+  expect(kept).toEqual([...tags.slice(0, kept.length - 1), 'kept']);
+  expect(values!.get('TAGSET')!.slice(1, -1).split('|')).toEqual(kept.slice(0, values!.get('TAGSET')!.split('|').length - 2));
+  for (const tag of ['TAGS', 'TAGSET', 'SOURCES']) expect(values!.get(tag)!.length).toBeGreaterThan(235);
+  for (const tag of ['TAGS', 'TAGSET', 'SOURCES']) expect(values!.get(tag)!.length).toBeLessThanOrEqual(255);
+  expect(toFields(one, known)).toEqual(values);
+  expect([isCut(one), isCut(toContact(3))]).toEqual([true, false]);
+  expect(toFields(one, known, { email: 100, value: 20, fourByte: true }).get('TAGSET')).toBe('|étiquette-0|kept|');
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toMessages } from '../answer';
 import type { Api } from '../api';
 import { toEmailKey } from '../fields';
 import { encode, path } from '../form';
@@ -6,27 +7,18 @@ import { ask, type Called } from './called';
 import { maybeText } from './shapes';
 import type { Values } from './subscribers';
 
-/** One record of a bulk answer. `errors` is what MailWizz has against it; a record without errors carries the uid. */
-export type BulkRecord = { uid: string | undefined; status: string | undefined; errors: string };
+/** One record of a bulk answer. `errors` is what MailWizz has against it, by field; a record without errors carries the uid. */
+export type BulkRecord = { uid: string | undefined; status: string | undefined; errors: Map<string, string> };
 
 /** An empty PHP map arrives as `[]` and says that nothing is wrong. */
-const errors = z
-  .unknown()
-  .optional()
-  .transform((value) =>
-    typeof value === 'string'
-      ? value
-      : typeof value === 'object' && value !== null
-        ? Object.values(value).flat(3).map(String).join(' ')
-        : '',
-  );
+const errors = z.unknown().optional().transform(toMessages);
 const record = z
   .looseObject({ data: z.looseObject({ EMAIL: maybeText, email: maybeText, subscriber_uid: maybeText, status: maybeText }), errors })
-  .transform(({ data, errors: text }) => ({
+  .transform(({ data, errors: messages }) => ({
     email: data.EMAIL ?? data.email ?? '',
     uid: data.subscriber_uid,
     status: data.status,
-    errors: text,
+    errors: messages,
   }));
 const shape = z.object({ data: z.object({ records: z.array(z.unknown()) }) });
 
