@@ -187,8 +187,8 @@ export async function findUnroutableContacts(db: DbHandle, page: { afterId: numb
   return { contacts: found.rows, throughId: ids.at(-1) };
 }
 
-/** Uploads whose sender went away without an end: never accepted, so nothing is lost. */
-export async function failStaleUploads(db: DbHandle, olderThanMs: number): Promise<number> {
+/** Uploads whose process went away without an end: never accepted, so nothing is lost. */
+export async function failLostUploads(db: DbHandle, olderThanMs: number): Promise<number> {
   const failed = await db.execute(sql`
     update import_batches set state = 'failed', error = 'upload_ended_early', idempotency_key = null, completed_at = now(), updated_at = now()
     where state = 'uploading' and updated_at < now() - make_interval(secs => ${olderThanMs / 1000})`);

@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import { failUpload, type NewBatch, openUpload, storeBatches } from '../../db/queries/intake';
+import { createIntake } from '../../src/api/intake';
 import { type FreshDatabase, freshDatabase } from '../support/database';
+import { until } from '../support/engine';
 
 let database: FreshDatabase;
 beforeAll(async () => {
@@ -40,4 +42,34 @@ test('commits that carry the same keys of several callers wait for each other, a
     const [one, two] = await Promise.all([storeBatches(database.pool, commit('x', 0)), storeBatches(database.pool, commit('y', 299))]);
     callers.forEach((_, n) => expect([one[n]!.state, two[n]!.state].toSorted()).toEqual(['replayed', 'stored']));
   }
+});
+
+const bodyHash = 'a'.repeat(64);
+const startNothing = { startAndWait: async () => undefined, start: async () => undefined };
+const intakeOf = (beatMs?: number) =>
+  createIntake({ pool: database.pool, db: database.db, starter: startNothing, ingestWaitMs: 0, now: () => new Date(), ...(beatMs !== undefined && { beatMs }) });
+const delivery = (idempotencyKey: string) => ({ caller: { kind: 'source' as const, keyId: 'caller', sourceId: 's' }, sourceId: 's', idempotencyKey });
+const age = (key: string, by: string) => database.pool.query(`update import_batches set updated_at = now() - $2::interval where idempotency_key = $1`, [key, by]);
+const isYoung = async (key: string) => (await database.pool.query(`select from import_batches where idempotency_key = $1 and updated_at > now() - interval '1 minute'`, [key])).rowCount === 1;
+
+test.each([
+  ['a delivery', (key: string) => intakeOf().accept({ ...delivery(key), bodyHash, rows: ['{}'], wait: false })],
+  ['an upload', async (key: string) => (await intakeOf().openStream(delivery(key))).finish({ bodyHash, wait: false })],
+])('%s takes over the key of an upload that has not said for five minutes that it lives, and not before', async (what, repeat) => {
+  const key = `lost-${what}`;
+  await openUpload(database.pool, batch({ batchId: key, idempotencyKey: key }));
+  await age(key, '4 minutes');
+  await expect(repeat(key)).rejects.toMatchObject({ kind: 'conflict' });
+  await age(key, '6 minutes');
+  expect(await repeat(key)).toMatchObject({ replayed: false });
+  expect((await database.pool.query('select state from import_batches where batch_id = $1', [key])).rows).toEqual([{ state: 'failed' }]);
+});
+
+test('an upload that is slow but lives is never taken for lost; one that has ended says nothing any more', async () => {
+  const upload = await intakeOf(20).openStream(delivery('slow'));
+  await age('slow', '6 minutes');
+  await until(() => isYoung('slow'), 'a sign of life');
+  await expect(intakeOf().openStream(delivery('slow'))).rejects.toMatchObject({ kind: 'conflict' });
+  await upload.finish({ bodyHash, wait: false });
+  expect(await intakeOf().accept({ ...delivery('slow'), bodyHash, rows: ['{}'], wait: false })).toMatchObject({ replayed: true });
 });
