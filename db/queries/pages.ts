@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { PageRange } from '../../src/domain/batch';
 import { leftToSweep } from '../../src/domain/batch';
 import type { DbHandle } from '../client';
+import { bytesAtOnce } from './ingest';
 
 export type Handled = PageRange & { now: Date };
 
@@ -100,13 +101,20 @@ export type ToEnrich = {
   verdict: string | null;
 };
 
-/** Only a contact without category needs its raw data for the rules; the others travel light. */
-export async function findContactsToEnrich(db: DbHandle, page: Handled): Promise<ToEnrich[]> {
-  const ids = await findOpenContacts(db, page);
+/** What the raw data of a contact weighs when it is read: only one without category needs it. */
+export const rawBytes = sql`case when category is null and raw_data is not null then octet_length(raw_data::text) else 0 end`;
+
+/**
+ * Validated contacts among these: at least one when there is one, then as many as fit in memory, in order of id.
+ */
+export async function findContactsToEnrich(db: DbHandle, contactIds: number[]): Promise<ToEnrich[]> {
   const found = await db.execute<ToEnrich>(sql`
-    select contacts.id, category, tags, company, website, first_name, last_name, phone, country_code, language,
-      case when category is null then raw_data end raw_data, email_validation_result ->> 'state' verdict
-    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status = 'validated' and contacts.deleted_at is null order by contacts.id`);
+    select id, category, tags, company, website, first_name, last_name, phone, country_code, language, raw_data, verdict from (
+      select *, sum(bytes) over (order by id) - bytes before from (
+        select id, category, tags, company, website, first_name, last_name, phone, country_code, language, email_validation_result ->> 'state' verdict,
+          case when category is null then raw_data end raw_data, ${rawBytes} bytes
+        from contacts where id = any(${sql.param(contactIds)}::bigint[]) and status = 'validated' and deleted_at is null) page) measured
+    where before < ${bytesAtOnce} order by id`);
   return found.rows;
 }
 

@@ -11,7 +11,8 @@ import { toCsvLine } from './csv';
 import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'batches';
-const csvPage = 1_000;
+/** Rows of up to 64 KB each. */
+const csvPage = 200;
 
 export function createBatchRoutes({ db, temporalUi }: { db: DbReader; temporalUi: { url: string | undefined; namespace: string } }) {
   return [
