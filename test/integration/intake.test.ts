@@ -1,5 +1,8 @@
-import type { Pool } from 'pg';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Pool } from 'pg';
 import { failUpload, type NewBatch, openUpload, storeBatches } from '../../db/queries/intake';
+import { toProblem } from '../../src/api/errors';
 import { createIntake } from '../../src/api/intake';
 import { type FreshDatabase, freshDatabase } from '../support/database';
 import { until } from '../support/engine';
@@ -72,4 +75,48 @@ test('an upload that is slow but lives is never taken for lost; one that has end
   await expect(intakeOf().openStream(delivery('slow'))).rejects.toMatchObject({ kind: 'conflict' });
   await upload.finish({ bodyHash, wait: false });
   expect(await intakeOf().accept({ ...delivery('slow'), bodyHash, rows: ['{}'], wait: false })).toMatchObject({ replayed: true });
+});
+
+/** A Postgres that takes and says nothing more from the moment such a text arrives, as when its machine is gone. */
+async function mutedAt(text: string) {
+  const { hostname, port } = new URL(database.url);
+  const sockets: Socket[] = [];
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    sockets.push(near, far);
+    let muted = false;
+    near.on('data', (part) => {
+      muted ||= part.includes(text);
+      if (muted) near.pause();
+      else far.write(part);
+    });
+    far.on('data', (part) => void (muted || near.write(part)));
+    [near, far].forEach((socket) => socket.on('error', () => undefined));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(database.url);
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const pool = new Pool({ connectionString: url.href, query_timeout: 300 });
+  pool.on('error', () => undefined).on('connect', (client) => client.on('error', () => undefined));
+  return {
+    pool,
+    close: async () => {
+      await pool.end();
+      sockets.forEach((socket) => socket.destroy());
+      server.close();
+    },
+  };
+}
+
+test.each(['copy batch_rows', 'first_name', 'commit'])('a Postgres that falls silent at "%s" holds nobody: the call fails in time as one that may be repeated, and its connection is given up', async (text) => {
+  const { pool, close } = await mutedAt(text);
+  const rows = Array.from({ length: 3_000 }, () => JSON.stringify({ first_name: 'x'.repeat(5_000) }));
+  const started = Date.now();
+  const error = await storeBatches(pool, [batch({ batchId: `silent-${text}`, rows })]).catch((refusal: unknown) => refusal);
+  const took = Date.now() - started;
+  const left = pool.totalCount;
+  await close();
+  expect(toProblem(error).status).toBe(503);
+  expect(took).toBeLessThan(2_000);
+  expect(left).toBe(0);
 });
