@@ -8,6 +8,7 @@ import type { Log } from '../log';
 import { createAlertRoutes } from './alerts';
 import { createAuthentication } from './auth';
 import { createBatchRoutes } from './batches';
+import { createBodyRoom } from './body-room';
 import type { CampaignOrders } from './campaign-orders';
 import { createCampaignRoutes } from './campaigns';
 import type { ContactActions } from './contact-actions';
@@ -64,7 +65,7 @@ export function createApp(deps: ApiDeps): Express {
     res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
     next();
   });
-  api.use(createAuthentication(db), createIngestRoute(deps.intake), toRouter(served));
+  api.use(createAuthentication(db), createBodyRoom(), createIngestRoute(deps.intake), toRouter(served));
   app.use('/api/v1', api);
   app.use(helmet());
   app.get('/', (_req, res) => res.redirect('/docs'));
