@@ -89,7 +89,7 @@ export async function claimPlacements(db: Db, claim: PlacementClaim): Promise<{ 
       select injections.contact_id, injections.list_id, case when taken.id is null then injections.state else 'sending' end state, coalesce(taken.attempt, injections.attempt) attempt, taken.id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, coalesce(batches.source_id, contacts.source_id) source_id, category, tags, country_code, language, score, sighted.sources
-      from injections join contacts on contacts.id = injections.contact_id left join (${sourcesOf(members.rows.map((row) => row.contact_id))}) sighted on sighted.contact_id = contacts.id
+      from injections join contacts on contacts.id = injections.contact_id left join (${sourcesOf(sql`${sql.param(members.rows.map((row) => row.contact_id))}::bigint[]`)}) sighted on sighted.contact_id = contacts.id
         left join import_batches batches on batches.id = injections.batch_id and batches.id in (select batch_id from injections asked where asked.id = any(${sql.param(ids)}::bigint[])) left join taken on taken.id = injections.id
       where injections.id = any(${sql.param(ids)}::bigint[]) order by injections.id`);
     const quiet = claim.now.getTime() - quietPeriodMs;
