@@ -58,6 +58,8 @@ export function createApp(deps: ApiDeps): Express {
     const requestId = randomUUID();
     res.locals['requestId'] = requestId;
     res.set('X-Request-Id', requestId);
+    // Ended by a newline: in a terminal the next prompt begins on a line of its own.
+    res.json = (body) => res.type('json').send(`${JSON.stringify(body)}\n`);
     next();
   });
   const api = Router();

@@ -43,7 +43,7 @@ export const answerErrors =
     const { retryAfterMs, ...body } = problem;
     if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer');
     if (problem.status === 503 || retryAfterMs !== undefined) res.set('Retry-After', String(Math.ceil((retryAfterMs ?? 2_000) / 1_000)));
-    res.status(problem.status).type('application/problem+json').send(JSON.stringify({ ...body, request_id: String(res.locals['requestId']) }));
+    res.status(problem.status).type('application/problem+json').send(`${JSON.stringify({ ...body, request_id: String(res.locals['requestId']) })}\n`);
   };
 
 export function toProblem(error: unknown): Problem {
