@@ -50,7 +50,7 @@ export default defineConfig(
   arrow(['src/adapters/*/*/**'], ['domain', 'schemas'], ['undici', 'mysql2', 'zod', 'node:[a-z/]+', '\\.\\./[a-z-]+']),
   arrow(['src/activities/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/activity']),
   arrow(['src/workflows/**'], ['domain'], ['@temporalio/workflow']),
-  arrow(['src/api/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/client', '@temporalio/common', 'express', 'helmet', 'zod', 'swagger-ui-dist', 'node:[a-z/]+']),
+  arrow(['src/api/**'], ['domain', 'schemas', 'db/queries'], ['@temporalio/client', '@temporalio/common', 'express', 'helmet', 'qs', 'zod', 'swagger-ui-dist', 'node:[a-z/]+']),
   // The composition root of the API opens what lies below it.
   arrow(['src/api/server.ts'], ['.*'], ['.*']),
   arrow(['src/cli/**'], ['db', 'adapters', 'domain', 'api/server', 'api/keys', 'api/instance-checks', 'instance-settings', 'worker', 'config', 'log', 'temporal'], ['node:[a-z/]+', 'zod']),

@@ -15,7 +15,7 @@ export async function migrateDatabase(url: string): Promise<void> {
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
     await migrate(drizzle(client), { migrationsFolder: join(__dirname, 'migrations') });
-    await client.query(`select ensure_month_partitions(parent, (now() - interval '1 month')::date, 4) from unnest(array['batch_rows', 'contact_events']) parent`);
+    await client.query(`select ensure_month_partitions(parent, (now() - interval '1 month')::date, 4) from unnest(array['batch_rows', 'contact_events', 'webhook_quarantine']) parent`);
   } finally {
     await client.end();
   }

@@ -6,6 +6,7 @@ import {
   char,
   check,
   customType,
+  date,
   doublePrecision,
   foreignKey,
   index,
@@ -21,6 +22,7 @@ import {
   varchar,
 } from 'drizzle-orm/pg-core';
 import { alertKinds } from '../src/domain/alert';
+import { bounceClasses, carryStates, type MailEvent, pollLogs } from '../src/domain/mail-event';
 import { batchStates, rowFates, rowOutcomes } from '../src/domain/batch';
 import { type AbDecision, type AbTest, variantKeys } from '../src/domain/ab-test';
 import { lastBucket, legParts } from '../src/domain/audience';
@@ -37,6 +39,7 @@ const stamps = {
   updatedAt: moment('updated_at').notNull().defaultNow(),
 };
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+const keyKinds = ['src', 'ops', 'adm', 'whk'] as const;
 
 export const users = pgTable(
   'users',
@@ -78,6 +81,8 @@ export const mailwizzInstances = pgTable(
     isActive: boolean('is_active').notNull().default(true),
     /** Set when the instance denies us (401, 403); its contacts wait until the key is replaced. */
     parkedAt: moment('parked_at'),
+    /** The zone of the times that it reports without one. */
+    eventZone: varchar('event_zone', { length: 64 }).notNull().default('UTC'),
     /** Its API asked us to rest until then; every worker keeps to it. */
     restUntil: moment('rest_until'),
     lastSyncAt: moment('last_sync_at'),
@@ -135,10 +140,12 @@ export const apiKeys = pgTable(
   {
     id: id(),
     keyId: varchar('key_id', { length: 20 }).notNull().unique(),
-    kind: varchar('kind', { length: 10, enum: ['src', 'ops', 'adm'] }).notNull(),
+    kind: varchar('kind', { length: 10, enum: keyKinds }).notNull(),
     secretHash: char('secret_hash', { length: 64 }).notNull(),
     name: varchar('name', { length: 255 }).notNull(),
     sourceId: varchar('source_id', { length: 100 }).references(() => dataSources.sourceId),
+    /** Whose events a webhook key may report; null with such a key: PowerMTA, which sends for all instances. */
+    instanceId: varchar('instance_id', { length: 50 }).references(() => mailwizzInstances.instanceId),
     createdAt: moment('created_at').notNull().defaultNow(),
     lastUsedAt: moment('last_used_at'),
     expiresAt: moment('expires_at'),
@@ -146,7 +153,8 @@ export const apiKeys = pgTable(
   },
   (table) => [
     index('idx_api_keys_source').on(table.sourceId),
-    check('api_keys_kind_known', oneOf(table.kind, ['src', 'ops', 'adm'])),
+    check('api_keys_kind_known', oneOf(table.kind, keyKinds)),
+    check('api_keys_only_webhook_key_has_instance', sql`${table.instanceId} is null or ${table.kind} = 'whk'`),
     check('api_keys_source_key_has_source', sql`(${table.kind} = 'src') = (${table.sourceId} is not null)`),
   ],
 );
@@ -448,6 +456,7 @@ export const contactEvents = pgTable(
     contactId: bigint('contact_id', { mode: 'number' }).references(() => contacts.id, { onDelete: 'cascade' }),
     email: varchar('email', { length: 255 }).notNull(),
     campaignId: bigint('campaign_id', { mode: 'number' }).references(() => campaigns.id, { onDelete: 'set null' }),
+    legId: bigint('leg_id', { mode: 'number' }),
     eventType: varchar('event_type', { length: 50, enum: contactEventTypes }).notNull(),
     eventData: jsonb('event_data').$type<Record<string, unknown>>(),
     source: varchar('source', { length: 100 }),
@@ -455,10 +464,13 @@ export const contactEvents = pgTable(
     receivedAt: moment('received_at').notNull().defaultNow(),
     ipAddress: varchar('ip_address', { length: 45 }),
     userAgent: text('user_agent'),
+    /** What makes it the same event, whatever way it comes and how often; null for what we did ourselves. */
+    dedupeKey: bytes('dedupe_key'),
   },
   (table) => [
     primaryKey({ columns: [table.id, table.timestamp] }),
-    index('idx_contact_events_contact_id').on(table.contactId),
+    uniqueIndex('contact_events_once').on(table.dedupeKey, table.timestamp).where(sql`${table.dedupeKey} is not null`),
+    index('idx_contact_events_contact_id').on(table.contactId, table.timestamp),
     index('idx_contact_events_campaign_id').on(table.campaignId).where(sql`${table.campaignId} is not null`),
     index('idx_contact_events_timestamp').using('brin', table.timestamp),
     check('contact_events_type_known', oneOf(table.eventType, contactEventTypes)),
@@ -610,9 +622,23 @@ export const alerts = pgTable(
     acknowledgedAt: moment('acknowledged_at'),
     acknowledgedBy: varchar('acknowledged_by', { length: 100 }),
     resolvedAt: moment('resolved_at'),
+    /** When it was told outside; null while it waits for that. */
+    notifiedAt: moment('notified_at'),
   },
-  (table) => [uniqueIndex('alerts_open_once').on(table.kind, table.subject).where(sql`${table.resolvedAt} is null`)],
+  (table) => [
+    index('idx_alerts_unnotified').on(table.id).where(sql`${table.notifiedAt} is null`),
+    index('idx_alerts_resolved').on(table.resolvedAt).where(sql`${table.resolvedAt} is not null`),
+    uniqueIndex('alerts_open_once').on(table.kind, table.subject).where(sql`${table.resolvedAt} is null`),
+  ],
 );
+
+/** Kinds of alerts that nobody wants to be told outside for a while; they are still raised and listed. */
+export const alertMutes = pgTable('alert_mutes', {
+  kind: varchar('kind', { length: 50, enum: alertKinds }).primaryKey(),
+  until: moment('until').notNull(),
+  mutedBy: varchar('muted_by', { length: 100 }).notNull(),
+  createdAt: moment('created_at').notNull().defaultNow(),
+});
 
 export const suppressions = pgTable(
   'suppressions',
@@ -621,9 +647,159 @@ export const suppressions = pgTable(
     reason: varchar('reason', { length: 50, enum: suppressionReasons }).notNull(),
     origin: varchar('origin', { length: 100 }).notNull(),
     createdAt: moment('created_at').notNull().defaultNow(),
+    /** Why, in the words of the operator who ordered it. */
+    note: varchar('note', { length: 500 }),
+    /** When every other list that has the address had been told; until then it is looked at again. */
+    carriedAt: moment('carried_at'),
+    /** Not looked at before: a list that cannot be told now is told later. */
+    carryAfter: moment('carry_after').notNull().defaultNow(),
   },
-  (table) => [check('suppressions_reason_known', oneOf(table.reason, suppressionReasons))],
+  (table) => [
+    check('suppressions_reason_known', oneOf(table.reason, suppressionReasons)),
+    index('idx_suppressions_uncarried').on(table.carryAfter).where(sql`${table.carriedAt} is null`),
+    index('idx_suppressions_created').on(table.createdAt.desc(), table.emailHash),
+  ],
 );
+
+/** The proof that an order not to mail reached a list: how its subscriber stood there when we had told it. */
+export const suppressionCarries = pgTable(
+  'suppression_carries',
+  {
+    emailHash: varchar('email_hash', { length: 64 }).notNull(),
+    instanceId: varchar('instance_id', { length: 50 })
+      .notNull()
+      .references(() => mailwizzInstances.instanceId),
+    listId: integer('list_id').notNull(),
+    subscriberUid: varchar('subscriber_uid', { length: 50 }).notNull(),
+    state: varchar('state', { length: 10, enum: carryStates }).notNull(),
+    /** Its status there, read after the order; null when nobody is there. */
+    standing: varchar('standing', { length: 20 }),
+    attempts: smallint('attempts').notNull().default(1),
+    lastError: varchar('last_error', { length: 200 }),
+    ...stamps,
+  },
+  (table) => [primaryKey({ columns: [table.emailHash, table.instanceId, table.listId] }), check('suppression_carries_state_known', oneOf(table.state, carryStates))],
+);
+
+/** What a contact did with the mails of a campaign. What happens once has its time here, so a second report of it changes nothing. */
+export const campaignActivity = pgTable(
+  'campaign_activity',
+  {
+    campaignId: bigint('campaign_id', { mode: 'number' })
+      .notNull()
+      .references(() => campaigns.id, { onDelete: 'cascade' }),
+    contactId: bigint('contact_id', { mode: 'number' })
+      .notNull()
+      .references(() => contacts.id, { onDelete: 'cascade' }),
+    legId: bigint('leg_id', { mode: 'number' }).notNull().default(0),
+    /** Where its events are counted, as it was with the first of them. */
+    sourceId: varchar('source_id', { length: 100 }).notNull().default(''),
+    pool: varchar('pool', { length: 20 }).notNull().default('other'),
+    sentAt: moment('sent_at'),
+    deliveredAt: moment('delivered_at'),
+    bouncedAt: moment('bounced_at'),
+    bounceClass: varchar('bounce_class', { length: 10, enum: bounceClasses }),
+    openedAt: moment('opened_at'),
+    opens: integer('opens').notNull().default(0),
+    clickedAt: moment('clicked_at'),
+    clicks: integer('clicks').notNull().default(0),
+    unsubscribedAt: moment('unsubscribed_at'),
+    spamReportAt: moment('spam_report_at'),
+  },
+  (table) => [primaryKey({ columns: [table.campaignId, table.contactId] }), index('idx_campaign_activity_contact').on(table.contactId)],
+);
+
+/**
+ * Figures of events, kept with them in one commit. `total` counts events, `contacts` the contacts of a campaign on the day of their first such event, so
+ * that sums over days, sources or variants stay sums. 0 and '' mean: none of ours.
+ */
+export const eventCounts = pgTable(
+  'event_counts',
+  {
+    campaignId: bigint('campaign_id', { mode: 'number' }).notNull(),
+    legId: bigint('leg_id', { mode: 'number' }).notNull(),
+    sourceId: varchar('source_id', { length: 100 }).notNull(),
+    pool: varchar('pool', { length: 20 }).notNull(),
+    day: date('day', { mode: 'string' }).notNull(),
+    eventType: varchar('event_type', { length: 50, enum: contactEventTypes }).notNull(),
+    total: bigint('total', { mode: 'number' }).notNull().default(0),
+    contacts: bigint('contacts', { mode: 'number' }).notNull().default(0),
+    updatedAt: moment('updated_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.campaignId, table.legId, table.sourceId, table.pool, table.day, table.eventType] }),
+    index('idx_event_counts_day').on(table.day),
+    index('idx_event_counts_source').on(table.sourceId, table.day),
+  ],
+);
+
+/** Events whose contact or campaign nobody knows yet. They are tried again until they are known or old. */
+export const unmatchedEvents = pgTable(
+  'unmatched_events',
+  {
+    dedupeKey: bytes('dedupe_key').primaryKey(),
+    event: jsonb('event').$type<MailEvent>().notNull(),
+    instanceId: varchar('instance_id', { length: 50 }),
+    campaignUid: varchar('campaign_uid', { length: 50 }),
+    subscriberUid: varchar('subscriber_uid', { length: 50 }),
+    emailHash: varchar('email_hash', { length: 64 }),
+    receivedAt: moment('received_at').notNull().defaultNow(),
+  },
+  (table) => [
+    index('idx_unmatched_events_campaign').on(table.campaignUid).where(sql`${table.campaignUid} is not null`),
+    index('idx_unmatched_events_subscriber').on(table.instanceId, table.subscriberUid).where(sql`${table.subscriberUid} is not null`),
+    index('idx_unmatched_events_email').on(table.emailHash).where(sql`${table.emailHash} is not null`),
+    index('idx_unmatched_events_received').on(table.receivedAt),
+  ],
+);
+
+/** How far a log of a MailWizz campaign has been read. */
+export const eventCursors = pgTable(
+  'event_cursors',
+  {
+    instanceId: varchar('instance_id', { length: 50 })
+      .notNull()
+      .references(() => mailwizzInstances.instanceId),
+    campaignUid: varchar('campaign_uid', { length: 50 }).notNull(),
+    log: varchar('log', { length: 20, enum: pollLogs }).notNull(),
+    /** Records read through the API, or the number of the last row read in MySQL. */
+    position: bigint('position', { mode: 'number' }).notNull().default(0),
+    readAt: moment('read_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.instanceId, table.campaignUid, table.log] }), check('event_cursors_log_known', oneOf(table.log, pollLogs))],
+);
+
+/** How PowerMTA's categories of bounces are read (mailwizz.md 7.2). */
+export const bounceCategories = pgTable(
+  'bounce_categories',
+  {
+    category: varchar('category', { length: 50 }).primaryKey(),
+    bounceClass: varchar('bounce_class', { length: 10, enum: bounceClasses }).notNull(),
+    ...stamps,
+  },
+  (table) => [check('bounce_categories_class_known', oneOf(table.bounceClass, bounceClasses))],
+);
+
+/** One row: so many soft bounces from different campaigns within so many days count as a hard one. */
+export const bounceRules = pgTable(
+  'bounce_rules',
+  {
+    id: smallint('id').primaryKey().default(1),
+    softLimit: smallint('soft_limit').notNull(),
+    softDays: smallint('soft_days').notNull(),
+    ...stamps,
+  },
+  (table) => [check('bounce_rules_one', sql`${table.id} = 1`), check('bounce_rules_positive', sql`${table.softLimit} > 0 and ${table.softDays} > 0`)],
+);
+
+/** How far an accounting file of PowerMTA has been read; known by its first line and first record, since files are renamed when they are rotated. */
+export const accountingFiles = pgTable('accounting_files', {
+  fingerprint: char('fingerprint', { length: 64 }).primaryKey(),
+  name: varchar('name', { length: 255 }).notNull(),
+  bytesRead: bigint('bytes_read', { mode: 'number' }).notNull().default(0),
+  records: bigint('records', { mode: 'number' }).notNull().default(0),
+  ...stamps,
+});
 
 export const routingRules = pgTable('routing_rules', {
   id: id(),
@@ -669,11 +845,19 @@ export const auditLog = pgTable(
   (table) => [index('idx_audit_log_entity').on(table.entity, table.id)],
 );
 
-export const webhookQuarantine = pgTable('webhook_quarantine', {
-  id: id(),
-  instanceId: varchar('instance_id', { length: 50 }),
-  endpoint: varchar('endpoint', { length: 100 }).notNull(),
-  body: bytes('body').notNull(),
-  reason: varchar('reason', { length: 200 }).notNull(),
-  receivedAt: moment('received_at').notNull().defaultNow(),
-});
+/** Authenticated and unreadable, as it came. Partitioned by month of receipt. */
+export const webhookQuarantine = pgTable(
+  'webhook_quarantine',
+  {
+    id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+    instanceId: varchar('instance_id', { length: 50 }),
+    /** What follows /webhooks/ in the address that it was sent to, without the key. */
+    endpoint: varchar('endpoint', { length: 100 }).notNull(),
+    contentType: varchar('content_type', { length: 100 }),
+    body: bytes('body').notNull(),
+    reason: varchar('reason', { length: 200 }).notNull(),
+    receivedAt: moment('received_at').notNull().defaultNow(),
+    replayedAt: moment('replayed_at'),
+  },
+  (table) => [primaryKey({ columns: [table.id, table.receivedAt] })],
+);

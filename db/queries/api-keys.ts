@@ -1,10 +1,12 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { DbHandle, Tx } from '../client';
 import { apiKeys } from '../schema';
 
 export type StoredKey = typeof apiKeys.$inferSelect;
 
 const isLive = and(isNull(apiKeys.revokedAt), sql`(${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`);
+
+const isOperators = inArray(apiKeys.kind, ['ops', 'adm']);
 
 /** A key that may be used now; the caller compares the secret. */
 export async function findLiveKey(db: DbHandle, keyId: string): Promise<StoredKey | undefined> {
@@ -40,12 +42,12 @@ export async function revokeKey(db: DbHandle, key: { sourceId: string; keyId: st
 }
 
 export async function listOperatorKeys(db: DbHandle): Promise<StoredKey[]> {
-  return db.select().from(apiKeys).where(isNull(apiKeys.sourceId)).orderBy(apiKeys.id).limit(1_000);
+  return db.select().from(apiKeys).where(isOperators).orderBy(apiKeys.id).limit(1_000);
 }
 
 /** Never the last live one: nobody could come in any more. The rows are locked, so that two at once do not revoke each other's last. */
 export async function revokeOperatorKey(tx: Tx, keyId: string): Promise<'revoked' | 'absent' | 'last'> {
-  const live = await tx.select({ keyId: apiKeys.keyId }).from(apiKeys).where(and(isNull(apiKeys.sourceId), isLive)).orderBy(apiKeys.id).limit(1_000).for('update');
+  const live = await tx.select({ keyId: apiKeys.keyId }).from(apiKeys).where(and(isOperators, isLive)).orderBy(apiKeys.id).limit(1_000).for('update');
   if (!live.some((key) => key.keyId === keyId)) return 'absent';
   if (live.length === 1) return 'last';
   await tx.update(apiKeys).set({ revokedAt: new Date() }).where(eq(apiKeys.keyId, keyId));
@@ -59,4 +61,19 @@ export async function hasAdminKey(db: DbHandle): Promise<boolean> {
     .where(and(eq(apiKeys.kind, 'adm'), isLive))
     .limit(1);
   return found !== undefined;
+}
+
+/** Webhook keys, newest first; revoked ones too. */
+export async function listWebhookKeys(db: DbHandle): Promise<StoredKey[]> {
+  return db.select().from(apiKeys).where(eq(apiKeys.kind, 'whk')).orderBy(desc(apiKeys.id)).limit(1_000);
+}
+
+/** False when there is no such webhook key, or it is revoked already. */
+export async function revokeWebhookKey(db: DbHandle, keyId: string): Promise<boolean> {
+  const revoked = await db
+    .update(apiKeys)
+    .set({ revokedAt: new Date() })
+    .where(and(eq(apiKeys.keyId, keyId), eq(apiKeys.kind, 'whk'), isNull(apiKeys.revokedAt)))
+    .returning({ id: apiKeys.id });
+  return revoked.length === 1;
 }

@@ -206,7 +206,7 @@ export async function forgetKeys(db: DbHandle, olderThanMs: number): Promise<voi
 }
 
 export async function makePartitions(db: DbHandle): Promise<void> {
-  await db.execute(sql`select ensure_month_partitions(parent, now()::date, 3) from unnest(array['batch_rows', 'contact_events']) parent`);
+  await db.execute(sql`select ensure_month_partitions(parent, now()::date, 3) from unnest(array['batch_rows', 'contact_events', 'webhook_quarantine']) parent`);
 }
 
 export async function findBatchForReplay(db: DbHandle, batchId: string): Promise<{ id: number; ingested: boolean } | undefined> {

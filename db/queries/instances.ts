@@ -17,6 +17,12 @@ export async function findInstance(db: DbHandle, instanceId: string): Promise<In
 }
 
 /** False when the id is taken. */
+/** The zone of the times that it reports without one; UTC where nobody knows the instance. */
+export async function findEventZone(db: DbHandle, instanceId: string): Promise<string> {
+  const [found] = await db.select({ zone: mailwizzInstances.eventZone }).from(mailwizzInstances).where(eq(mailwizzInstances.instanceId, instanceId)).limit(1);
+  return found?.zone ?? 'UTC';
+}
+
 export async function insertInstance(db: DbHandle, instance: typeof mailwizzInstances.$inferInsert): Promise<boolean> {
   const made = await db.insert(mailwizzInstances).values(instance).onConflictDoNothing().returning({ id: mailwizzInstances.id });
   return made.length === 1;

@@ -23,7 +23,13 @@ import { createInstanceRoutes } from './instances';
 import type { Intake } from './intake-types';
 import { createOpenApi } from './openapi';
 import { toRouter } from './operations';
+import type { EventIntake } from './event-intake';
+import { createPrincipals } from './principals';
 import { createPreviewRoutes } from './template-previews';
+import { createWebhookDoor } from './webhook-door';
+import { createWebhookKeyRoutes } from './webhook-keys';
+import { webhookOperations } from './webhook-operations';
+import { createQuarantineRoutes } from './webhook-quarantine';
 
 export type ApiDeps = {
   db: Db;
@@ -31,6 +37,7 @@ export type ApiDeps = {
   log: Log;
   vault: Pick<Vault, 'seal'>;
   intake: Intake;
+  eventIntake: EventIntake;
   contactActions: ContactActions;
   campaignOrders: CampaignOrders;
   instanceChecks: InstanceChecks;
@@ -51,6 +58,8 @@ export function createApp(deps: ApiDeps): Express {
     ...createCampaignRoutes({ db, orders: deps.campaignOrders }),
     ...createTemplateRoutes({ db }),
     ...createPreviewRoutes({ db }),
+    ...createWebhookKeyRoutes({ db }),
+    ...createQuarantineRoutes({ db, intake: deps.eventIntake, now: Date.now }),
   ];
   const app = express();
   app.disable('x-powered-by').set('etag', false).set('query parser', 'simple');
@@ -62,12 +71,14 @@ export function createApp(deps: ApiDeps): Express {
     res.json = (body) => res.type('json').send(`${JSON.stringify(body)}\n`);
     next();
   });
+  const findPrincipal = createPrincipals(db);
+  app.use(createWebhookDoor({ db, intake: deps.eventIntake, findPrincipal, now: Date.now }));
   const api = Router();
   api.use((_req, res, next) => {
     res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
     next();
   });
-  api.use(createAuthentication(db), createBodyRoom(), createIngestRoute(deps.intake), toRouter(served));
+  api.use(createAuthentication(findPrincipal), createBodyRoom(), createIngestRoute(deps.intake), toRouter(served));
   app.use('/api/v1', api);
   app.use(helmet());
   app.get('/', (_req, res) => res.redirect('/docs'));
@@ -77,7 +88,7 @@ export function createApp(deps: ApiDeps): Express {
     const ready = Object.values(parts).every((part) => part === 'ready');
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', ...parts });
   });
-  app.use(createDocs(createOpenApi([ingestOperation, ...served.map(({ operation }) => operation)])));
+  app.use(createDocs(createOpenApi([ingestOperation, ...webhookOperations, ...served.map(({ operation }) => operation)])));
   app.use(noRoute, answerErrors(log));
   return app;
 }

@@ -29,8 +29,11 @@ const temporalAway = new Set([1, 2, 4, 7, 8, 10, 12, 13, 14, 16]);
 /** A request that HTTP itself has a status for. */
 export const httpError = (status: number, publicMessage: string) => Object.assign(new Error(publicMessage), { status, publicMessage });
 
+/** Addresses of webhooks hold their key: MailWizz can send no header. */
+const withoutKeys = (path: string) => path.replace(/ee_[a-z]{3}_\w+/g, 'ee_…');
+
 export const noRoute: RequestHandler = (req) => {
-  throw new EngineError('notFound', 'no route', { publicMessage: `There is no ${req.method} ${req.path}. See /docs.` });
+  throw new EngineError('notFound', 'no route', { publicMessage: `There is no ${req.method} ${withoutKeys(req.path)}. See /docs.` });
 };
 
 /** The one place where errors become answers: problem+json (RFC 9457), never a stack, never a foreign message. */
@@ -39,7 +42,7 @@ export const answerErrors =
   (error: unknown, req, res, next) => {
     if (res.headersSent) return next(error);
     const problem = toProblem(error);
-    if (problem.status >= 500) log.error({ requestId: String(res.locals['requestId']), status: problem.status, error: className(error), code: codeOf(error), path: req.path }, 'request failed');
+    if (problem.status >= 500) log.error({ requestId: String(res.locals['requestId']), status: problem.status, error: className(error), code: codeOf(error), path: withoutKeys(req.path) }, 'request failed');
     const { retryAfterMs, ...body } = problem;
     if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer');
     if (problem.status === 503 || retryAfterMs !== undefined) res.set('Retry-After', String(Math.ceil((retryAfterMs ?? 2_000) / 1_000)));

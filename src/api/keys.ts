@@ -1,12 +1,12 @@
 import { createHash, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-export const keyKinds = ['src', 'ops', 'adm'] as const;
+export const keyKinds = ['src', 'ops', 'adm', 'whk'] as const;
 export type KeyKind = (typeof keyKinds)[number];
 export type ParsedKey = { kind: KeyKind; keyId: string; secretHash: string };
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const form = /^(ee_(src|ops|adm)_([0-9A-Za-z]{12})_([0-9A-Za-z]{43}))([0-9A-Za-z]{6})$/;
+const form = /^(ee_(src|ops|adm|whk)_([0-9A-Za-z]{12})_([0-9A-Za-z]{43}))([0-9A-Za-z]{6})$/;
 const random = (length: number) => Array.from({ length }, () => alphabet[randomInt(62)] ?? '0').join('');
 
 /** `ee_<kind>_<key id>_<secret><check>`: 256 bits of secret; the check lets a typo or a fake die without a query (reliability.md 3.2). */

@@ -29,12 +29,14 @@ export function createOpenApi(operations: Operation[]): object {
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key: ee_src_… of a data source, ee_adm_… or ee_ops_… of an operator.' } },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key: ee_src_… of a data source, ee_adm_… or ee_ops_… of an operator, ee_whk_… of who reports events.' } },
       schemas: { Problem: toSchema(problem, 'output'), ContactRow: describeRow() },
     },
     paths,
   };
 }
+
+const readers: Record<Operation['who'], string> = { operator: 'operators', source: 'operators and the source itself', webhook: 'holders of a webhook key' };
 
 /** An address is judged by more than a schema can say. */
 function describeRow(): object {
@@ -44,13 +46,13 @@ function describeRow(): object {
 }
 
 function describe(operation: Operation): object {
-  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: ['contact_id', 'alert_id', 'template_id'].includes(name ?? '') ? 'integer' : 'string' } }));
+  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: ['contact_id', 'alert_id', 'template_id', 'quarantine_id'].includes(name ?? '') ? 'integer' : 'string' } }));
   const errors = [401, 403, ...(operation.body || operation.query ? [422] : []), ...(operation.body ? [429] : []), ...(operation.errors ?? []), 500, 503];
   const isIngest = operation.path === '/contacts/ingest';
   return {
     tags: [operation.tag],
     summary: operation.summary,
-    description: `${operation.description ?? ''}${operation.description ? '\n\n' : ''}For: ${operation.who === 'operator' ? 'operators' : 'operators and the source itself'}.`,
+    description: `${operation.description ?? ''}${operation.description ? '\n\n' : ''}For: ${readers[operation.who]}.`,
     parameters: [...inPath, ...describeParameters('query', operation.query), ...describeParameters('header', operation.headers)],
     ...(operation.body && {
       requestBody: {

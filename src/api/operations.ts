@@ -15,8 +15,8 @@ export type Operation = {
   summary: string;
   description?: string;
   tag: string;
-  /** Who may: an operator, or also a source with its own key. */
-  who: 'operator' | 'source';
+  /** Who may: an operator, or also a source with its own key; or only whoever holds a webhook key. */
+  who: 'operator' | 'source' | 'webhook';
   query?: z.ZodObject;
   headers?: z.ZodObject;
   body?: z.ZodType;

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { openDatabase } from '../../db/client';
 import { recordLists } from '../../db/queries/instances';
+import { recordMailEvents } from '../../db/queries/mail-events';
 import { createFields } from '../adapters/mailwizz/create-fields';
 import { createMailwizzGateway } from '../adapters/mailwizz/gateway';
 import { inspectInstance } from '../adapters/mailwizz/report';
@@ -16,6 +17,7 @@ import { createApp } from './app';
 import { createBatchStarter } from './batch-start';
 import { createCampaignOrders } from './campaign-orders';
 import { createContactActions } from './contact-actions';
+import { createEventIntake } from './event-intake';
 import { createHttpServer } from './http';
 import type { InstanceChecks } from './instance-checks';
 import { createIntake } from './intake';
@@ -47,6 +49,7 @@ export async function startApi({ config, vault, log }: { config: Config; vault: 
     log,
     vault,
     intake: createIntake({ pool, db, starter, ingestWaitMs: config.ingestWaitMs, now: () => new Date() }),
+    eventIntake: createEventIntake({ store: (events) => recordMailEvents(db, events), log }),
     contactActions: createContactActions({ db, client: temporal.client, taskQueue: config.taskQueue }),
     campaignOrders,
     instanceChecks: createInstanceChecks(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alertKinds } from '../domain/alert';
+import { isZone } from '../domain/schedule';
 import { batchStates, rowFates, rowOutcomes } from '../domain/batch';
 import { contactStatuses, sourceTypes } from '../domain/contact';
 import { poisonOfText } from './poison';
@@ -46,6 +47,9 @@ export const sourceChanges = newSource.omit({ source_id: true, source_type: true
 /** Beyond these years a time is written in ways that Postgres does not read. */
 const isOfOurTime = (time: string) => new Date(time) >= new Date('2000-01-01T00:00:00Z') && new Date(time) < new Date('3000-01-01T00:00:00Z');
 export const newKey = z.strictObject({ name: word(255).default('key'), expires_at: z.iso.datetime({ offset: true }).refine(isOfOurTime, 'is a time between 2000 and 2999').optional() });
+
+export const newWebhookKey = newKey.extend({ instance_id: instanceId.optional() });
+export const quarantineFilter = paging.extend({ state: z.enum(['waiting', 'all']).default('waiting') });
 
 export const contactFilter = paging.extend({
   source_id: word(100).optional(),
@@ -104,6 +108,7 @@ const instanceSettings = z.strictObject({
   allow_private_network: z.boolean().default(false),
   default_from_name: word(255).nullish(),
   default_from_email: z.email().max(255).nullish(),
+  event_zone: z.string().refine(isZone, 'is an IANA zone such as Europe/Paris, or UTC').optional().describe('The zone of the times that this MailWizz reports without one; UTC unless told'),
   list_mapping: mapping.default({}),
   hourly_cap: cap.nullish().describe('How many mails all campaigns of the instance together may send within any hour; null: no cap.'),
   daily_cap: cap.nullish().describe('The same within any 24 hours.'),
