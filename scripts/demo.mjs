@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createStack, freePort, isListening, startChild, waitFor } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
-import { runUntilStopped, startServices } from './lib/services.mjs';
+import { runUntilEnded, startServices, stopOnSignal } from './lib/services.mjs';
 import { startSandbox } from './lib/sandbox.mjs';
 import { dataDirOf, loadEnvironment, root, withoutEngineSettings } from './lib/settings.mjs';
 
@@ -24,9 +24,11 @@ const env = withoutEngineSettings(loadEnvironment());
 ensureMariadb(env);
 const dataDir = dataDirOf({ DATA_DIR: join(env.DATA_DIR || '.data', 'demo') });
 const stack = createStack();
+stopOnSignal(stack);
 try {
   await run();
 } catch (error) {
+  if (stack.isStopping()) await new Promise(() => undefined); // Ctrl-C: what fails now fails for that
   console.error(`The demo stopped: ${error.message}\nLogs are in ${join(dataDir, 'logs')}.`);
   await stack.stop();
   process.exit(1);
@@ -69,7 +71,7 @@ async function run() {
     process.exit(ok ? 0 : 1);
   }
   console.error(`\nEverything stays up; Ctrl-C ends it. Operator key: ${engineEnv.ADMIN_API_KEY}`);
-  await runUntilStopped(stack, engine.exited);
+  await runUntilEnded(stack, engine.exited);
 }
 
 /** One operator key for all runs of this demo's data. */
@@ -77,7 +79,9 @@ function adminKey() {
   const file = join(dataDir, 'demo-admin-key');
   if (!existsSync(file)) {
     const made = spawnSync(process.execPath, ['-r', 'tsx/cjs', '-e', "console.log(require('./src/api/keys.ts').makeApiKey('adm').text)"], { cwd: root, encoding: 'utf8' });
-    writeFileSync(file, made.stdout.trim(), { mode: 0o600 });
+    if (made.status !== 0) throw new Error(`no operator key could be made: ${made.stderr}`);
+    writeFileSync(`${file}.new`, made.stdout.trim(), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
   }
   return readFileSync(file, 'utf8');
 }

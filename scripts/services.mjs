@@ -1,6 +1,6 @@
 import { createStack } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
-import { runUntilStopped, startServices } from './lib/services.mjs';
+import { runUntilEnded, startServices, stopOnSignal } from './lib/services.mjs';
 import { dataDirOf, fail, loadEnvironment } from './lib/settings.mjs';
 
 const help = `npm run services [-- --json]
@@ -13,11 +13,13 @@ if (process.argv.includes('--help')) {
 }
 ensureDependencies();
 const stack = createStack();
+stopOnSignal(stack);
 const env = loadEnvironment();
 const { env: settings } = await startServices(env, dataDirOf(env), stack).catch(async (error) => {
+  if (stack.isStopping()) await new Promise(() => undefined); // Ctrl-C: what fails now fails for that
   await stack.stop();
   fail(error.message);
 });
 const shown = { DATABASE_URL: settings.DATABASE_URL, TEMPORAL_ADDRESS: settings.TEMPORAL_ADDRESS, TEMPORAL_UI_URL: settings.TEMPORAL_UI_URL };
 console.log(process.argv.includes('--json') ? JSON.stringify(shown) : Object.entries(shown).map(([name, value]) => `${name}=${value}`).join('\n'));
-await runUntilStopped(stack);
+await runUntilEnded(stack);

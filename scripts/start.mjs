@@ -1,6 +1,6 @@
 import { createStack, startChild } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
-import { runUntilStopped, startServices } from './lib/services.mjs';
+import { runUntilEnded, startServices, stopOnSignal } from './lib/services.mjs';
 import { dataDirOf, fail, loadEnvironment, root } from './lib/settings.mjs';
 
 const help = `npm start
@@ -13,10 +13,12 @@ if (process.argv.includes('--help')) {
 }
 ensureDependencies();
 const stack = createStack();
+stopOnSignal(stack);
 const env = loadEnvironment();
 const { env: settings } = await startServices(env, dataDirOf(env), stack).catch(async (error) => {
+  if (stack.isStopping()) await new Promise(() => undefined); // Ctrl-C: what fails now fails for that
   await stack.stop();
   fail(error.message);
 });
 const engine = stack.add(startChild(process.execPath, ['bin/email-engine.cjs', 'start'], { cwd: root, env: settings, stdout: 'inherit', killAfterS: 40 }));
-await runUntilStopped(stack, engine.exited);
+await runUntilEnded(stack, engine.exited);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createStack } from './lib/children.mjs';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { ensureMariadb } from './lib/mariadb.mjs';
-import { startServices } from './lib/services.mjs';
+import { startServices, stopOnSignal } from './lib/services.mjs';
 import { startSandbox } from './lib/sandbox.mjs';
 import { takeAnyPorts } from './lib/temporal.mjs';
 import { root, say, withoutEngineSettings } from './lib/settings.mjs';
@@ -31,7 +31,9 @@ if (some.length === 0) {
 const lanes = some.length > 0 ? [[]] : [['test/unit', 'test/integration', 'test/replay'], ['test/e2e']];
 const stack = createStack();
 const dataDirs = [];
-['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => void stack.stop().finally(() => process.exit(1))));
+const jests = [];
+// What a test has started is in the process group of its jest.
+stopOnSignal(stack, { first: () => jests.forEach((jest) => endGroup(jest.pid)), last: removeDataDirs, code: 1 });
 try {
   say('Starting Postgres, Temporal and the sandbox for the tests …');
   const running = [];
@@ -39,14 +41,27 @@ try {
   for (const [index, patterns] of lanes.entries()) running.push(runJest(await openLane(index), patterns));
   await Promise.all(running);
 } catch (error) {
+  if (stack.isStopping()) await new Promise(() => undefined); // Ctrl-C: what fails now fails for that
   console.error(error.message);
   totals.failed += 1;
 } finally {
   await stack.stop();
-  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true });
+  removeDataDirs();
 }
 console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`);
 process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
+
+function removeDataDirs() {
+  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
 
 function check(name, command, args) {
   say(`Checking ${name} …`);
@@ -64,14 +79,14 @@ async function openLane(index) {
   const env = withoutEngineSettings(process.env);
   const port = 19_400 + index * 10_000 + Math.floor(Math.random() * 300) * 10;
   const [services, sandbox] = await Promise.all([startServices(env, dataDir, stack), startSandbox({ dataDir, port, args: ['--greylist-ms', '500'], env }, stack)]);
-  return { dataDir, env: { ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' } };
+  return { dataDir, env: { ...env, TEST_DATABASE_URL: services.database.adminUrl, TEST_TEMPORAL_ADDRESS: services.server.address, TEST_DIR: dataDir, TEST_SANDBOX: JSON.stringify(sandbox), NODE_OPTIONS: '--no-warnings' } };
 }
 
 async function runJest({ dataDir, env }, patterns) {
   const output = join(dataDir, 'jest.json');
   const args = ['--runInBand', '--json', `--outputFile=${output}`, ...patterns, ...some];
-  const jest = spawn(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...args], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] });
-  ['SIGINT', 'SIGTERM'].forEach((signal) => process.on(signal, () => jest.kill()));
+  const jest = spawn(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...args], { cwd: root, env, detached: true, stdio: ['ignore', 'ignore', 'inherit'] });
+  jests.push(jest);
   await untilEnded(jest, output);
   const result = JSON.parse(readFileSync(output, 'utf8'));
   totals.passed += result.numPassedTests;
@@ -88,7 +103,7 @@ async function untilEnded(jest, output) {
     if (Date.now() < toldAt + 20_000) continue;
     console.error('Jest did not end within 20 s of its last test: a test left something running.');
     totals.failed += 1;
-    jest.kill('SIGKILL');
+    endGroup(jest.pid);
     return;
   }
 }

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { batchesPerRun, leftToSweep, rowsPerSharedRun } from '../../src/domain/batch';
 import type { Db, DbHandle } from '../client';
-import type { RowKey } from './ingest';
-import type { ToEnrich } from './pages';
+import { bytesAtOnce, type RowKey } from './ingest';
+import { rawBytes, type ToEnrich } from './pages';
 
 /** The first run that opens a batch owns it until the run is over or lost; answers the batches that this one owns. */
 export async function recordRunStart(db: DbHandle, run: { batchIds: number[]; workflowId: string }): Promise<number[]> {
@@ -177,18 +177,21 @@ export type UnroutableContact = ToEnrich & { source_id: string | null };
 /** Contacts whose row was closed because no rule could route them, in order of id, with what the rules look at; `throughId` ends when all were seen. */
 export async function findUnroutableContacts(db: DbHandle, page: { afterId: number; limit: number }): Promise<{ contacts: UnroutableContact[]; throughId: number | undefined }> {
   const candidates = await db.execute<{ id: number }>(sql`
-    select id from contacts where id > ${page.afterId} and status = 'validated' and mailwizz_list_id is null and deleted_at is null order by id limit ${page.limit}`);
+    select id from (
+      select id, sum(bytes) over (order by id) - bytes before from (
+        select id, ${rawBytes} bytes from contacts where id > ${page.afterId} and status = 'validated' and mailwizz_list_id is null and deleted_at is null order by id limit ${page.limit}) page) measured
+    where before < ${bytesAtOnce} order by id`);
   const ids = candidates.rows.map((row) => row.id);
   const found = await db.execute<UnroutableContact>(sql`
-    select id, source_id, category, tags, company, website, first_name, last_name, phone, country_code, language, raw_data, email_validation_result ->> 'state' verdict
+    select id, source_id, category, tags, company, website, first_name, last_name, phone, country_code, language, case when category is null then raw_data end raw_data, email_validation_result ->> 'state' verdict
     from contacts where id = any(${sql.param(ids)}::bigint[])
       and exists (select from batch_rows where batch_rows.contact_id = contacts.id and batch_rows.contact_id = any(${sql.param(ids)}::bigint[]) and batch_rows.fate = 'unroutable')
     order by id`);
   return { contacts: found.rows, throughId: ids.at(-1) };
 }
 
-/** Uploads whose sender went away without an end: never accepted, so nothing is lost. */
-export async function failStaleUploads(db: DbHandle, olderThanMs: number): Promise<number> {
+/** Uploads whose process went away without an end: never accepted, so nothing is lost. */
+export async function failLostUploads(db: DbHandle, olderThanMs: number): Promise<number> {
   const failed = await db.execute(sql`
     update import_batches set state = 'failed', error = 'upload_ended_early', idempotency_key = null, completed_at = now(), updated_at = now()
     where state = 'uploading' and updated_at < now() - make_interval(secs => ${olderThanMs / 1000})`);

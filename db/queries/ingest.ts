@@ -10,24 +10,27 @@ export type RawRow = { batch_id: number; row_number: number; received_at: string
 export type AcceptableRow = Omit<JudgedContact, 'address'> & Omit<RawRow, 'payload'> & { email: string; email_hash: string };
 export type RejectedRow = { batch_id: number; row_number: number; received_at: string; field: string; reason: string };
 
-/** A page of rows is in memory several times over. */
-const bytesAtOnce = 4 << 20;
+export type RowKey = { batchId: number; row: number };
+export type RowPage = { batchIds: number[]; after: RowKey; limit: number };
 
-/** Rows that nobody has judged yet, in delivery order behind `after`; at least one, then up to `limit` rows and a few megabytes. */
-export async function findRawRows(db: DbHandle, page: { batchIds: number[]; after: RowKey; limit: number }): Promise<RawRow[]> {
+/** A page of payloads is in memory several times over. */
+export const bytesAtOnce = 4 << 20;
+
+/** Rows in delivery order behind `after`: at least one, then up to `limit` rows and a few megabytes. A payload that does not fit is measured and not read. */
+export const fittingRows = ({ batchIds, after, limit }: RowPage, outcome: ReturnType<typeof sql>) => sql`(
+    select * from (
+      select *, sum(octet_length(payload)) over (order by batch_id, row_number) - octet_length(payload) before from (
+        select batch_id, row_number, received_at, payload, contact_id from batch_rows
+        where batch_id = any(${sql.param(batchIds)}) and (batch_id, row_number) > (${after.batchId}, ${after.row}) and outcome ${outcome}
+        order by batch_id, row_number limit ${limit}) page) measured
+    where before < ${bytesAtOnce})`;
+
+/** Rows that nobody has judged yet. */
+export async function findRawRows(db: DbHandle, page: RowPage): Promise<RawRow[]> {
   const found = await db.execute<RawRow>(sql`
-    with rows as (
-      select batch_id, row_number, received_at, octet_length(payload) bytes from batch_rows
-      where batch_id = any(${sql.param(page.batchIds)}) and (batch_id, row_number) > (${page.after.batchId}, ${page.after.row}) and outcome is null
-      order by batch_id, row_number limit ${page.limit}),
-    fitting as (select *, sum(bytes) over (order by batch_id, row_number) - bytes before from rows)
-    select batch_id, row_number, received_at, left(payload, ${maxRowBytes + 1}) payload from batch_rows
-    where (batch_id, row_number, received_at) in (select batch_id, row_number, received_at from fitting where before < ${bytesAtOnce})
-    order by batch_id, row_number`);
+    select batch_id, row_number, received_at, left(payload, ${maxRowBytes + 1}) payload from ${fittingRows(page, sql`is null`)} fitting order by batch_id, row_number`);
   return found.rows;
 }
-
-export type RowKey = { batchId: number; row: number };
 
 /**
  * Stores judged rows in one transaction: a new address becomes a contact and its row is accepted; a known one makes its row a duplicate; both keep
@@ -96,12 +99,10 @@ async function insertNewContacts(tx: DbHandle, rows: AcceptableRow[]): Promise<S
   return new Set(inserted.rows.map((row) => row.email_hash));
 }
 
-/** Rows that repeated a known contact, to be merged into it, by pages of delivery order. */
-export async function findDuplicateRows(db: DbHandle, page: { batchIds: number[]; after: RowKey; limit: number }) {
+/** Rows that repeated a known contact, to be merged into it. */
+export async function findDuplicateRows(db: DbHandle, page: RowPage) {
   const found = await db.execute<RawRow & { contact_id: number }>(sql`
-    select batch_id, row_number, received_at, payload, contact_id from batch_rows
-    where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'duplicate' and (batch_id, row_number) > (${page.after.batchId}, ${page.after.row})
-    order by batch_id, row_number limit ${page.limit}`);
+    select batch_id, row_number, received_at, payload, contact_id from ${fittingRows(page, sql`= 'duplicate'`)} fitting order by batch_id, row_number`);
   return found.rows;
 }
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome, OutgoingContact } from '../../src/domain/injection';
 import { quietPeriodMs, toBucket } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
-import { closeRows, closeSuppressed, findOpenContacts, type Handled, isOpen } from './pages';
+import { closeRows, closeSuppressed, contactsOf, findOpenContacts, type Handled, isOpen } from './pages';
 
 /** `attempt` is the fencing token: what a slower, earlier attempt has to say about a contact counts for nothing. */
 export type ClaimedContact = OutgoingContact & { listId: number; claimedAtMs: number; attempt: number };
@@ -39,12 +39,12 @@ export type ClaimRow = {
 };
 
 /** Numbers of the sources that gave these contacts, in any sighting. By the ids of their batches: a join alone would read every batch there ever was. */
-export const sourcesOf = (contactIds: number[]) => sql`
+export const sourcesOf = (contactIds: ReturnType<typeof sql>) => sql`
   select seen.contact_id, array_agg(distinct given.id) sources from batch_rows seen
     join import_batches batches on batches.id = seen.batch_id
-      and batches.id = any(array(select distinct batch_id from batch_rows where contact_id = any(${sql.param(contactIds)}::bigint[])))
+      and batches.id = any(array(select distinct batch_id from batch_rows where contact_id = any(${contactIds})))
     join data_sources given on given.source_id = batches.source_id
-  where seen.contact_id = any(${sql.param(contactIds)}::bigint[]) group by seen.contact_id`;
+  where seen.contact_id = any(${contactIds}) group by seen.contact_id`;
 
 /**
  * Takes the due contacts of a page for one instance. One transaction: an order not to mail is looked for and the ledger entry is taken, so nothing
@@ -57,8 +57,8 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
     await closeSuppressed(tx, claim, ids);
     const found = await tx.execute<ClaimRow>(sql`
       with due as (
-        select contacts.id, contacts.mailwizz_list_id list_id, contacts.routing_rule
-        from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.mailwizz_instance = ${claim.instanceId} and contacts.mailwizz_list_id is not null
+        select contacts.*, contacts.mailwizz_list_id list_id
+        from ${contactsOf(ids)} contacts where contacts.mailwizz_instance = ${claim.instanceId} and contacts.mailwizz_list_id is not null
           and contacts.status in ('validated', 'injected') and contacts.deleted_at is null
           -- What the look for orders has just closed, seen by this statement of the same transaction.
           and not exists (select from suppressions where suppressions.email_hash = contacts.email_hash)
@@ -73,8 +73,7 @@ export async function claimInjections(db: Db, claim: Handled & { instanceId: str
       select due.id contact_id, due.list_id, coalesce(taken.state, injections.state) state, coalesce(taken.attempt, injections.attempt) attempt, taken.contact_id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, source_id, category, tags, country_code, language, score, sighted.sources
-      from due join contacts on contacts.id = due.id and contacts.id = any(${sql.param(ids)}::bigint[])
-        left join (${sourcesOf(ids)}) sighted on sighted.contact_id = due.id
+      from due left join (${sourcesOf(sql`array(select id from due)`)}) sighted on sighted.contact_id = due.id
         left join taken on taken.contact_id = due.id
         left join injections on injections.contact_id = due.id and injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.instance_id = ${claim.instanceId} and injections.list_id = due.list_id
       order by due.id`);
@@ -114,13 +113,14 @@ export const toOutgoing = (row: ClaimRow): ClaimedContact => ({
  * its call stays short, and an absent address surely was not sent once the quiet period is over.
  */
 export async function renewClaims(db: Db, { instanceId, contacts, now }: { instanceId: string; contacts: ClaimedContact[]; now: Date }): Promise<ClaimedContact[]> {
+  const ids = contacts.map((contact) => contact.contactId);
   const renewed = await db.execute<{ contact_id: number; list_id: number }>(sql`
     update injections set claimed_at = ${now.toISOString()} from json_to_recordset(${JSON.stringify(contacts.map(({ contactId, listId, attempt }) => ({ contact_id: contactId, list_id: listId, attempt })))}::json)
       as ours(contact_id bigint, list_id int, attempt int)
-    where injections.contact_id = any(${sql.param(contacts.map((contact) => contact.contactId))}::bigint[]) and injections.contact_id = ours.contact_id
+    where injections.contact_id = any(${sql.param(ids)}::bigint[]) and injections.contact_id = ours.contact_id
       and injections.instance_id = ${instanceId} and injections.list_id = ours.list_id and injections.state = 'sending' and injections.attempt = ours.attempt
       and not exists (select from contacts left join suppressions orders on orders.email_hash = contacts.email_hash
-        where contacts.id = injections.contact_id and (contacts.deleted_at is not null or orders.email_hash is not null))
+        where contacts.id = injections.contact_id and contacts.id = any(${sql.param(ids)}::bigint[]) and (contacts.deleted_at is not null or orders.email_hash is not null))
     returning injections.contact_id, injections.list_id`);
   const ours = new Set(renewed.rows.map((row) => `${row.contact_id}/${row.list_id}`));
   return contacts.filter((contact) => ours.has(`${contact.contactId}/${contact.listId}`)).map((contact) => ({ ...contact, claimedAtMs: now.getTime() }));
@@ -188,7 +188,7 @@ export async function recordInjections(
           then jsonb_strip_nulls(jsonb_build_object('method', ledger.method, 'subscriber_uid', ledger.uid, 'subscriber_id', ledger.subscriber_id, 'status', 'success', 'reason', ledger.reason))
           else jsonb_build_object('status', ledger.outcome, 'reason', ledger.reason) end,
         updated_at = now()
-      from (select ledger.*, coalesce(homes.mailwizz_instance = ${page.instanceId} and homes.mailwizz_list_id = ledger.list_id, false) is_primary from ledger join contacts homes on homes.id = ledger.contact_id) ledger
+      from (select ledger.*, coalesce(homes.mailwizz_instance = ${page.instanceId} and homes.mailwizz_list_id = ledger.list_id, false) is_primary from ledger join contacts homes on homes.id = ledger.contact_id and homes.id = any(${sql.param(ids)}::bigint[])) ledger
       where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id = ledger.contact_id and ledger.outcome in ('injected', 'suppressed', 'rejected')
       returning contacts.id, contacts.email, contacts.email_hash, ledger.outcome, ledger.method, ledger.reason, ledger.list_id),
     told as (

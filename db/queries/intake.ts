@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { uploadLostMs } from '../../src/domain/batch';
 
 /** A row as JSON text, as it was delivered; with a reason when the door itself rejects it. */
 export type NewRow = string | { payload: string; reason: string };
@@ -24,7 +25,7 @@ export type StoredBatch =
   | { state: 'no_source' }
   | { state: 'inactive' }
   | { state: 'replayed'; batchId: string; received: number; bodyHash: string | null; uploading: boolean }
-  /** The upload that had this key was given up in the moment we looked: the key may be used again. */
+  /** The upload that had this key was given up in the moment we looked, or had been lost and is given up now: the key may be used again. */
   | { state: 'key_freed' };
 
 /** The relay looks after a batch that its caller was to start only after this time. */
@@ -65,7 +66,12 @@ export async function openUpload(pool: Pool, batch: NewBatch): Promise<StoredBat
   return typeof outcome === 'string' ? { state: outcome } : { state: 'stored', ...outcome };
 }
 
-/** False when the upload was given up meanwhile; nothing is stored then. An upload that moves is never stale: each piece says so. */
+/** Says that an upload lives, however slowly its pieces fill. */
+export async function touchUpload(pool: Pool, id: number): Promise<void> {
+  await pool.query(`update import_batches set updated_at = now() where id = $1 and state = 'uploading'`, [id]);
+}
+
+/** False when the upload was given up meanwhile; nothing is stored then. */
 export async function appendRows(pool: Pool, piece: { id: number; firstRow: number; rows: NewRow[] }): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     const open = await client.query(`update import_batches set updated_at = now() where id = $1 and state = 'uploading'`, [piece.id]);
@@ -135,12 +141,20 @@ type Replay = { caller_key_id: string; idempotency_key: string; batch_id: string
 const toReplayed = (earlier: Replay | undefined): StoredBatch =>
   earlier ? { state: 'replayed', batchId: earlier.batch_id, received: earlier.received, bodyHash: earlier.body_hash, uploading: earlier.uploading } : { state: 'key_freed' };
 
+/** Who holds the keys of these batches. An upload whose process was lost holds none: it is failed on the way, for otherwise nobody could repeat it before the next sweep. */
 async function findReplays(client: Pool | PoolClient, batches: NewBatch[]): Promise<Map<string, Replay>> {
   if (batches.length === 0) return new Map();
   const { rows } = await client.query<Replay>(
-    `select caller_key_id, idempotency_key, batch_id, body_hash, received, state = 'uploading' uploading from import_batches
-     where (caller_key_id, idempotency_key) in (select * from unnest($1::text[], $2::text[]))`,
-    [batches.map((batch) => batch.callerKeyId), batches.map((batch) => batch.idempotencyKey ?? '')],
+    `with holders as (
+       select id, caller_key_id, idempotency_key, batch_id, body_hash, received, state = 'uploading' uploading, state = 'uploading' and updated_at < now() - make_interval(secs => $3) lost
+       from import_batches where (caller_key_id, idempotency_key) in (select * from unnest($1::text[], $2::text[]))),
+     given_up as (
+       select id from import_batches where id in (select id from holders where lost) and state = 'uploading' and updated_at < now() - make_interval(secs => $3) order by id for update),
+     failed as (
+       update import_batches set state = 'failed', error = 'upload_ended_early', idempotency_key = null, completed_at = now(), updated_at = now()
+       from given_up where import_batches.id = given_up.id)
+     select caller_key_id, idempotency_key, batch_id, body_hash, received, uploading from holders where not lost`,
+    [batches.map((batch) => batch.callerKeyId), batches.map((batch) => batch.idempotencyKey ?? ''), uploadLostMs / 1_000],
   );
   return new Map(rows.map((row) => [replayKey(row.caller_key_id, row.idempotency_key), row]));
 }
@@ -149,7 +163,7 @@ const needsEscape = /[\\\t\r\n\u0000]/;
 const escapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\r': '\\r', '\n': '\\n', '\u0000': '\\\\u0000' };
 const escapeRow = (row: string) => (needsEscape.test(row) ? row.replace(/[\\\t\r\n\u0000]/g, (character) => escapes[character] ?? '') : row);
 
-/** COPY, because it is the fastest way in. */
+/** COPY, because it is the fastest way in. The pool's `query_timeout` holds for it too. */
 async function copyRows(client: PoolClient, pieces: { id: number; firstRow: number; rows: NewRow[] }[]): Promise<void> {
   const receivedAt = new Date().toISOString();
   const lines = pieces.map(({ id, firstRow, rows }) => rows.map((row, index) => `${id}\t${firstRow + index}\t${receivedAt}\t${toCells(row)}\n`).join(''));
@@ -158,20 +172,17 @@ async function copyRows(client: PoolClient, pieces: { id: number; firstRow: numb
 
 const toCells = (row: NewRow) => (typeof row === 'string' ? `${escapeRow(row)}\t\\N\t\\N\t\\N` : `${escapeRow(row.payload)}\trejected\t\t${row.reason}`);
 
+/** What fails gives its connection up, and Postgres rolls back by itself: to ask a silent one for it would be one more wait to its limit. */
 async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let broken = false;
+  let committed = false;
   try {
     await client.query('begin');
     const result = await work(client);
     await client.query('commit');
+    committed = true;
     return result;
-  } catch (error) {
-    await client.query('rollback').catch(() => {
-      broken = true;
-    });
-    throw error;
   } finally {
-    client.release(broken);
+    client.release(!committed);
   }
 }

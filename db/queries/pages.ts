@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { PageRange } from '../../src/domain/batch';
 import { leftToSweep } from '../../src/domain/batch';
 import type { DbHandle } from '../client';
+import { bytesAtOnce } from './ingest';
 
 export type Handled = PageRange & { now: Date };
 
@@ -23,6 +24,9 @@ export async function findOpenContacts(db: DbHandle, page: Handled): Promise<num
   return found.rows.map((row) => row.contact_id);
 }
 
+/** Contacts read by their ids and by no other index: of a table that has just been filled the planner believes that hardly any contact has a given status. */
+export const contactsOf = (ids: number[]) => sql`(select * from contacts where id = any(${sql.param(ids)}::bigint[]) offset 0)`;
+
 export type ToVerify = { id: number; email: string; attempts: Record<string, number> | null };
 
 /** Contacts of the page whose address is still to be judged; with `force`, all of them. Where a dialogue takes its time, they are shown as `validating`. */
@@ -32,8 +36,8 @@ export async function claimContactsToVerify(db: DbHandle, page: Handled & { forc
   const found = await db.execute<ToVerify>(sql`
     with due as (
       select contacts.id, contacts.email, contacts.email_validation_result -> 'attempts' attempts, contacts.status
-      from contacts
-      where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.id > ${page.afterId} and contacts.deleted_at is null
+      from ${contactsOf(ids)} contacts
+      where contacts.id > ${page.afterId} and contacts.deleted_at is null
         and (${page.force} or contacts.status in ('pending', 'validating'))
       order by contacts.id limit ${page.limit}),
     shown as (
@@ -100,13 +104,20 @@ export type ToEnrich = {
   verdict: string | null;
 };
 
-/** Only a contact without category needs its raw data for the rules; the others travel light. */
-export async function findContactsToEnrich(db: DbHandle, page: Handled): Promise<ToEnrich[]> {
-  const ids = await findOpenContacts(db, page);
+/** What the raw data of a contact weighs when it is read: only one without category needs it. */
+export const rawBytes = sql`case when category is null and raw_data is not null then octet_length(raw_data::text) else 0 end`;
+
+/**
+ * Validated contacts among these: at least one when there is one, then as many as fit in memory, in order of id.
+ */
+export async function findContactsToEnrich(db: DbHandle, contactIds: number[]): Promise<ToEnrich[]> {
   const found = await db.execute<ToEnrich>(sql`
-    select contacts.id, category, tags, company, website, first_name, last_name, phone, country_code, language,
-      case when category is null then raw_data end raw_data, email_validation_result ->> 'state' verdict
-    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status = 'validated' and contacts.deleted_at is null order by contacts.id`);
+    select id, category, tags, company, website, first_name, last_name, phone, country_code, language, raw_data, verdict from (
+      select *, sum(bytes) over (order by id) - bytes before from (
+        select id, category, tags, company, website, first_name, last_name, phone, country_code, language, email_validation_result ->> 'state' verdict,
+          case when category is null then raw_data end raw_data, ${rawBytes} bytes
+        from ${contactsOf(contactIds)} contacts where status = 'validated' and deleted_at is null) page) measured
+    where before < ${bytesAtOnce} order by id`);
   return found.rows;
 }
 
@@ -129,7 +140,7 @@ export async function findContactsToRoute(db: DbHandle, page: Handled): Promise<
   const ids = await findOpenContacts(db, page);
   const found = await db.execute<ToRoute>(sql`
     select contacts.id, contacts.category, contacts.source_id
-    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status = 'validated' and contacts.mailwizz_list_id is null and contacts.deleted_at is null order by contacts.id`);
+    from ${contactsOf(ids)} contacts where contacts.status = 'validated' and contacts.mailwizz_list_id is null and contacts.deleted_at is null order by contacts.id`);
   return found.rows;
 }
 
@@ -201,6 +212,6 @@ export async function findTargets(db: DbHandle, page: Handled): Promise<{ instan
   const ids = await findOpenContacts(db, page);
   const found = await db.execute<{ instance_id: string; contact_ids: number[] }>(sql`
     select contacts.mailwizz_instance instance_id, array_agg(contacts.id order by contacts.id) contact_ids
-    from contacts where contacts.id = any(${sql.param(ids)}::bigint[]) and contacts.status in ('validated', 'injected') and contacts.mailwizz_list_id is not null group by contacts.mailwizz_instance order by 1`);
+    from ${contactsOf(ids)} contacts where contacts.status in ('validated', 'injected') and contacts.mailwizz_list_id is not null group by contacts.mailwizz_instance order by 1`);
   return found.rows;
 }

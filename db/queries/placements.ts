@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { InjectionOutcome } from '../../src/domain/injection';
 import { quietPeriodMs } from '../../src/domain/injection';
 import type { Db, DbHandle } from '../client';
-import type { RowKey } from './ingest';
+import { fittingRows, type RowPage } from './ingest';
 import { type ClaimedContact, type ClaimRow, recordInjections, sourcesOf, toOutgoing } from './injections';
 
 export type SightingRow = {
@@ -15,18 +15,17 @@ export type SightingRow = {
   category: string | null;
   /** Where the contact goes already. */
   instance_id: string | null;
+  is_deleted: boolean;
 };
 
-/** Rows that repeated a known contact, by pages of delivery order: their source may send the contact to another client. */
-export async function findSightings(db: DbHandle, page: { batchIds: number[]; after: RowKey; limit: number }): Promise<SightingRow[]> {
+/** Rows that repeated a known contact: their source may send the contact to another client. */
+export async function findSightings(db: DbHandle, page: RowPage): Promise<SightingRow[]> {
   const found = await db.execute<SightingRow>(sql`
-    with rows as (
-      select batch_id, row_number, payload, contact_id from batch_rows
-      where batch_id = any(${sql.param(page.batchIds)}) and outcome = 'duplicate' and (batch_id, row_number) > (${page.after.batchId}, ${page.after.row})
-      order by batch_id, row_number limit ${page.limit})
-    select rows.batch_id, rows.row_number, rows.payload, rows.contact_id, batches.source_id, contacts.category, contacts.mailwizz_instance instance_id
-    from rows join import_batches batches on batches.id = rows.batch_id and batches.id = any(${sql.param(page.batchIds)}) join contacts on contacts.id = rows.contact_id
-    where contacts.deleted_at is null order by rows.batch_id, rows.row_number`);
+    with rows as materialized (select * from ${fittingRows(page, sql`= 'duplicate'`)} fitting)
+    select rows.batch_id, rows.row_number, rows.payload, rows.contact_id, batches.source_id, contacts.category, contacts.mailwizz_instance instance_id, contacts.deleted_at is not null is_deleted
+    from rows join import_batches batches on batches.id = rows.batch_id and batches.id = any(${sql.param(page.batchIds)})
+      join contacts on contacts.id = rows.contact_id and contacts.id = any(array(select contact_id from rows))
+    order by rows.batch_id, rows.row_number`);
   return found.rows;
 }
 
@@ -90,7 +89,7 @@ export async function claimPlacements(db: Db, claim: PlacementClaim): Promise<{ 
       select injections.contact_id, injections.list_id, case when taken.id is null then injections.state else 'sending' end state, coalesce(taken.attempt, injections.attempt) attempt, taken.id is not null mine,
         (extract(epoch from coalesce(taken.claimed_at, injections.claimed_at, now())) * 1000)::bigint claimed_at_ms,
         email, email_hash, first_name, last_name, company, phone, website, coalesce(batches.source_id, contacts.source_id) source_id, category, tags, country_code, language, score, sighted.sources
-      from injections join contacts on contacts.id = injections.contact_id left join (${sourcesOf(members.rows.map((row) => row.contact_id))}) sighted on sighted.contact_id = contacts.id
+      from injections join contacts on contacts.id = injections.contact_id left join (${sourcesOf(sql`${sql.param(members.rows.map((row) => row.contact_id))}::bigint[]`)}) sighted on sighted.contact_id = contacts.id
         left join import_batches batches on batches.id = injections.batch_id and batches.id in (select batch_id from injections asked where asked.id = any(${sql.param(ids)}::bigint[])) left join taken on taken.id = injections.id
       where injections.id = any(${sql.param(ids)}::bigint[]) order by injections.id`);
     const quiet = claim.now.getTime() - quietPeriodMs;

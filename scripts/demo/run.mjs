@@ -21,12 +21,13 @@ export async function runDemo({ apiUrl, adminKey, sandbox, uiUrl, keysFile, say 
   const failing = sandbox.instances[0];
   say(`Posting ${deliveries.reduce((sum, delivery) => sum + delivery.contacts.length, 0)} contacts from ${deliveries.length} sources through ${apiUrl}/api/v1/contacts/ingest`);
   const [before, after] = [deliveries.slice(0, deliveriesBeforeHealing), deliveries.slice(deliveriesBeforeHealing)];
+  const earlier = await injectedInto(call, failing);
   await failAfter(failing, subscribersBeforeFailure);
   say(`The API of ${failing.instance_id} goes down after ${subscribersBeforeFailure} subscribers: the rest of its contacts arrive through MySQL.`);
   const first = await settle(call, await post(before), say);
   await fetch(`${failing.control_url}/faults`, { method: 'DELETE' });
   const down = await injectedInto(call, failing);
-  say(`The API of ${failing.instance_id} is back (${down.api} contacts came through it, ${down.mysql} through MySQL): the next ones take it again.`);
+  say(`The API of ${failing.instance_id} is back (${down.api - earlier.api} contacts came through it, ${down.mysql - earlier.mysql} through MySQL): the next ones take it again.`);
   const settled = [...first, ...(await settle(call, await post(after), say))];
   const back = await injectedInto(call, failing);
   say(`${failing.instance_id} since then: ${back.api - down.api} through the API, ${back.mysql - down.mysql} through MySQL.`);
@@ -129,7 +130,7 @@ async function report({ call, sandbox, batches, campaign, apiUrl, uiUrl, say }) 
   say('\nRejected, by reason');
   for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) say(`  ${String(count).padStart(5)}  ${reason}`);
 
-  say('\nPer list, as MailWizz stores it');
+  say('\nPer list, as MailWizz stores it, with all earlier demos');
   const lists = [];
   for (const instance of sandbox.instances) {
     const { lists: truth } = await fetch(`${instance.control_url}/truth`).then((answer) => answer.json());

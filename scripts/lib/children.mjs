@@ -29,7 +29,7 @@ export function startChild(command, args, { logFile, env, cwd, user, stopSignal 
     child.once('exit', (code, signal) => resolve(code ?? (signal ? 1 : 0)));
     child.once('error', () => resolve(127));
   });
-  return {
+  const started = {
     pid: child.pid,
     stdout: child.stdout,
     exited,
@@ -38,6 +38,18 @@ export function startChild(command, args, { logFile, env, cwd, user, stopSignal 
       return exited;
     },
   };
+  running.add(started);
+  void exited.then(() => running.delete(started));
+  return started;
+}
+
+const running = new Set();
+let closing = false;
+
+/** The end of us: also of those that were not ready yet and so are in no stack. Nothing is started again. */
+export async function stopChildren() {
+  closing = true;
+  await Promise.all([...running].map((child) => child.stop()));
 }
 
 /** The remembered port when it is free, else any other. */
@@ -97,7 +109,7 @@ export async function keepRunning(what, launch) {
   async function watch() {
     for (let ends = []; ; ) {
       await child?.exited;
-      if (stopping) return false;
+      if (stopping || closing) return false;
       ends = [...ends.filter((at) => at > Date.now() - restartsWithinMs), Date.now()];
       if (ends.length > restartsAllowed) {
         say(`${what} ended ${ends.length} times within a minute and is given up: its log tells why.`);
@@ -131,6 +143,7 @@ export function createStack() {
     },
     /** Resolves with an exit code when a part that was to run on is given up. */
     gaveUp: () => Promise.race(parts.flatMap((part) => part.gaveUp ?? [])),
+    isStopping: () => stopping !== undefined,
     stop: () => (stopping ??= parts.reduceRight((before, part) => before.then(() => part.stop()).catch(() => undefined), Promise.resolve())),
   };
 }

@@ -1,6 +1,8 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stopChildren } from './children.mjs';
 import { startPostgres } from './postgres.mjs';
+import { say } from './settings.mjs';
 import { startTemporal } from './temporal.mjs';
 
 /** Starts the embedded parts that the environment does not name, and answers the settings that reach all of them. */
@@ -30,10 +32,25 @@ function leaveAddresses(dataDir, addresses) {
   return { stop: async () => rmSync(file, { force: true }) };
 }
 
-/** Runs until the first SIGINT or SIGTERM, until `ended` does or a server is given up; stops everything in reverse order. */
-export async function runUntilStopped(stack, ended = new Promise(() => undefined)) {
-  const signal = new Promise((resolve) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((name) => process.on(name, () => resolve(0))));
-  const code = await Promise.race([signal, ended, stack.gaveUp()]);
+/** At any time the first Ctrl-C (or SIGTERM) stops everything in reverse order, and says so; those after it change nothing. */
+export function stopOnSignal(stack, { first = () => undefined, last = () => undefined, code = 0 } = {}) {
+  const stop = async () => {
+    if (stack.isStopping()) return;
+    say('\nStopping …');
+    first();
+    await stack.stop();
+    await stopChildren();
+    last();
+    say('Stopped.');
+    process.exit(code);
+  };
+  ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((name) => process.on(name, () => void stop()));
+}
+
+/** Runs until `ended` does or a server is given up; stops everything in reverse order. Only a signal ends it otherwise. */
+export async function runUntilEnded(stack, ended = new Promise(() => undefined)) {
+  const code = await Promise.race([ended, stack.gaveUp()]);
+  if (stack.isStopping()) return;
   await stack.stop();
   process.exit(code);
 }

@@ -1,4 +1,4 @@
-import { findContactsToEnrich, recordEnrichment, type ToEnrich } from '../../db/queries/pages';
+import { findContactsToEnrich, findOpenContacts, recordEnrichment, type ToEnrich } from '../../db/queries/pages';
 import { listCategoryRules } from '../../db/queries/rules';
 import type { PageRange } from '../domain/batch';
 import { enrichContact } from '../domain/enrichment';
@@ -9,14 +9,18 @@ export const createEnrichmentActivities = ({ db, now }: Deps) => ({
   /** Finds the category where it is missing, and the score. Safe to repeat: the same facts and rules give the same answer. */
   async enrichPage(range: PageRange): Promise<void> {
     const rules = await listCategoryRules(db);
-    const contacts = await findContactsToEnrich(db, { ...range, now: now() });
-    await recordEnrichment(
-      db,
-      contacts.map((contact) => {
-        const { category, categoryRule, score } = enrichContact(toInput(contact), rules);
-        return { contact_id: contact.id, category, category_rule: categoryRule, score };
-      }),
-    );
+    for (let left = await findOpenContacts(db, { ...range, now: now() }); left.length > 0; ) {
+      const contacts = await findContactsToEnrich(db, left);
+      await recordEnrichment(
+        db,
+        contacts.map((contact) => {
+          const { category, categoryRule, score } = enrichContact(toInput(contact), rules);
+          return { contact_id: contact.id, category, category_rule: categoryRule, score };
+        }),
+      );
+      const throughId = contacts.at(-1)?.id ?? Infinity;
+      left = left.filter((id) => id > throughId);
+    }
   },
 });
 

@@ -1,5 +1,5 @@
 import {
-  failStaleUploads,
+  failLostUploads,
   findUnroutableContacts,
   forgetKeys,
   makePartitions,
@@ -11,15 +11,13 @@ import { reopenRows } from '../../db/queries/contact-actions';
 import { listInstanceStates } from '../../db/queries/instances';
 import { listCategoryRules, loadRoutingTables } from '../../db/queries/rules';
 import { alertLastingUnknowns } from '../../db/queries/reconciliations';
-import type { SweepKind } from '../domain/batch';
+import { type SweepKind, uploadLostMs } from '../domain/batch';
 import { enrichContact } from '../domain/enrichment';
 import { routeContact } from '../domain/routing';
 import { beating } from './beating';
 import type { Deps } from './deps';
 import { toInput } from './enrichment';
 
-/** An upload older than this has been given up by its sender. */
-const staleUploadMs = 3_600_000;
 /** How long an Idempotency-Key is honoured. */
 const keysKeptMs = 86_400_000;
 const rowsAtOnce = 5_000;
@@ -63,7 +61,7 @@ export const createMaintenanceActivities = ({ db, log }: Pick<Deps, 'db' | 'log'
       return beating(async () => {
         if (kind === 'statistics') {
           await makePartitions(db);
-          await failStaleUploads(db, staleUploadMs);
+          await failLostUploads(db, uploadLostMs);
           await forgetKeys(db, keysKeptMs);
           await refreshSourceTotals(db);
           return { requeued: 0 };

@@ -37,7 +37,7 @@ export const createPlacementActivities = (deps: Deps) => {
           await insertPlacements(
             db,
             rows.flatMap((row): Placement[] => {
-              const route = routeContact(categoryOf(row), tablesOf(row.source_id));
+              const route = row.is_deleted ? undefined : routeContact(categoryOf(row), tablesOf(row.source_id));
               if (!route || !known.has(route.instanceId) || route.instanceId === row.instance_id) return [];
               if (route.crossed)
                 log.info({ contactId: row.contact_id, rule: route.rule, instanceId: route.instanceId }, 'contact crossed over to another client');

@@ -8,6 +8,7 @@ import type { Log } from '../log';
 import { createAlertRoutes } from './alerts';
 import { createAuthentication } from './auth';
 import { createBatchRoutes } from './batches';
+import { createBodyRoom } from './body-room';
 import type { CampaignOrders } from './campaign-orders';
 import { createCampaignRoutes } from './campaigns';
 import type { ContactActions } from './contact-actions';
@@ -66,6 +67,8 @@ export function createApp(deps: ApiDeps): Express {
     const requestId = randomUUID();
     res.locals['requestId'] = requestId;
     res.set('X-Request-Id', requestId);
+    // Ended by a newline: in a terminal the next prompt begins on a line of its own.
+    res.json = (body) => res.type('json').send(`${JSON.stringify(body)}\n`);
     next();
   });
   const findPrincipal = createPrincipals(db);
@@ -75,7 +78,7 @@ export function createApp(deps: ApiDeps): Express {
     res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
     next();
   });
-  api.use(createAuthentication(findPrincipal), createIngestRoute(deps.intake), toRouter(served));
+  api.use(createAuthentication(findPrincipal), createBodyRoom(), createIngestRoute(deps.intake), toRouter(served));
   app.use('/api/v1', api);
   app.use(helmet());
   app.get('/', (_req, res) => res.redirect('/docs'));

@@ -11,7 +11,8 @@ import { toCsvLine } from './csv';
 import { pageAnswer, serve, textParam } from './operations';
 
 const tag = 'batches';
-const csvPage = 1_000;
+/** Rows of up to 64 KB each. */
+const csvPage = 200;
 
 export function createBatchRoutes({ db, temporalUi }: { db: DbReader; temporalUi: { url: string | undefined; namespace: string } }) {
   return [
@@ -54,7 +55,7 @@ export function createBatchRoutes({ db, temporalUi }: { db: DbReader; temporalUi
     for (let afterRow = 0; ; ) {
       const rows = await listRows(db, { ...filter, id: batch.id, afterRow, limit: csvPage });
       const text = rows
-        .map((row) => toCsvLine([row.rowNumber, row.outcome, row.reason, row.field, row.contactId, row.fate, row.fateReason, row.payload]))
+        .map((row) => toCsvLine([row.rowNumber, row.outcome, row.reason, row.field, row.contactId, row.fate, row.fateReason, toRetryAt(row)?.toISOString() ?? null, row.payload]))
         .join('');
       if (text !== '' && !res.write(text)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
       const last = rows.at(-1);
@@ -83,7 +84,10 @@ export function createBatchRoutes({ db, temporalUi }: { db: DbReader; temporalUi
   }
 }
 
-const columns = ['row', 'outcome', 'reason', 'field', 'contact_id', 'fate', 'fate_reason', 'payload'];
+const columns = ['row', 'outcome', 'reason', 'field', 'contact_id', 'fate', 'fate_reason', 'retry_at', 'payload'];
+
+/** A wait without end is the hourly sweep's. */
+const toRetryAt = ({ retryAt }: BatchRow) => (retryAt !== null && Number.isFinite(retryAt.getTime()) ? retryAt : null);
 
 const toRow = (row: BatchRow) => ({
   row: row.rowNumber,
@@ -93,8 +97,7 @@ const toRow = (row: BatchRow) => ({
   contact_id: row.contactId,
   fate: row.fate,
   fate_reason: row.fateReason,
-  // A wait without end is the hourly sweep's.
-  retry_at: row.retryAt !== null && Number.isFinite(row.retryAt.getTime()) ? row.retryAt : null,
+  retry_at: toRetryAt(row),
   payload: parsePayload(row.payload),
 });
 

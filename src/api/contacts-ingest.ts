@@ -8,12 +8,12 @@ import { findPoison } from '../schemas/poison';
 import { deliveryHeaders, ingestRequest, streamQuery } from '../schemas/requests';
 import { sliceContacts } from '../schemas/row-texts';
 import { callerOf, type Principal } from './auth';
+import { largestBody } from './body-room';
 import { httpError } from './errors';
 import type { Accepted, Intake } from './intake-types';
 import { readPieces } from './pieces';
 import { type Operation, refuse, requireType } from './operations';
 
-const bodyLimit = 16 << 20;
 const configLimit = 16_384;
 const rowLimit = 1_000_000;
 const streamLimit = 4 * 1024 ** 3;
@@ -41,7 +41,7 @@ export function createIngestRoute(intake: Intake): Router {
   const routes = Router();
   let streams = 0;
   routes.post('/contacts/ingest', (req, res, next) => (req.is('application/x-ndjson') ? ingestStream(req, res).catch(next) : next()));
-  routes.post('/contacts/ingest', requireType('application/json', 'application/x-ndjson'), express.raw({ type: 'application/json', limit: bodyLimit }), async (req, res) => {
+  routes.post('/contacts/ingest', requireType('application/json', 'application/x-ndjson'), express.raw({ type: 'application/json', limit: largestBody }), async (req, res) => {
     const body: unknown = req.body;
     const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
     const text = toText(bytes);

@@ -14,6 +14,7 @@ const titles: Record<string, string> = {
   conflict: 'Not possible in the present state',
   refused: 'A foreign system refused',
   contract: 'A foreign system answered in an unknown form',
+  busy: 'Too much at once',
   rateLimited: 'Too much at once',
   unavailable: 'Not available at the moment',
 };
@@ -45,7 +46,7 @@ export const answerErrors =
     const { retryAfterMs, ...body } = problem;
     if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer');
     if (problem.status === 503 || retryAfterMs !== undefined) res.set('Retry-After', String(Math.ceil((retryAfterMs ?? 2_000) / 1_000)));
-    res.status(problem.status).type('application/problem+json').send(JSON.stringify({ ...body, request_id: String(res.locals['requestId']) }));
+    res.status(problem.status).type('application/problem+json').send(`${JSON.stringify({ ...body, request_id: String(res.locals['requestId']) })}\n`);
   };
 
 export function toProblem(error: unknown): Problem {
@@ -76,7 +77,7 @@ export function toProblem(error: unknown): Problem {
 /** Nothing is claimed about what was stored: the answer to a commit may be what was lost. */
 const away = (detail: string): Problem => ({ type: '/problems/unavailable', title: titles['unavailable'] ?? '', status: 503, detail });
 
-const isDatabaseAway = (error: unknown) => databaseAway.test(codeOf(error)) || /timeout exceeded when trying to connect|Connection terminated/.test(messageOf(error));
+const isDatabaseAway = (error: unknown) => databaseAway.test(codeOf(error)) || /timeout exceeded when trying to connect|Query read timeout|Connection terminated/.test(messageOf(error));
 const isTemporalAway = (error: unknown) =>
   [error, causeOf(error)].some((each) => isGrpcServiceError(each) && temporalAway.has(each.code)) || messageOf(error) === 'Failed to connect before the deadline';
 

@@ -2,10 +2,10 @@ import { randomInt } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Db } from '../../db/client';
 import { countBatches } from '../../db/queries/ingest';
-import { appendRows, failUpload, finishUpload, type NewBatch, type NewRow, openUpload, type StoredBatch, storeBatches } from '../../db/queries/intake';
+import { appendRows, failUpload, finishUpload, type NewBatch, type NewRow, openUpload, type StoredBatch, storeBatches, touchUpload } from '../../db/queries/intake';
 import { findBatchForReplay } from '../../db/queries/batches';
 import type { BatchCounts } from '../domain/batch';
-import { newBatchId } from '../domain/batch';
+import { newBatchId, uploadBeatMs } from '../domain/batch';
 import { EngineError } from '../domain/errors';
 import type { BatchStarter } from './batch-start';
 import type { Accepted, Intake, IntakeInput, Stream } from './intake-types';
@@ -25,7 +25,8 @@ const waitersAtOnce = 8;
 type Queued = { batch: NewBatch; characters: number; resolve: (stored: StoredBatch) => void; reject: (error: unknown) => void };
 
 /** Takes batches in: many calls, one commit, each answered after it. */
-export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; ingestWaitMs: number; now: () => Date }): Intake {
+export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; ingestWaitMs: number; now: () => Date; beatMs?: number }): Intake {
+  const beatMs = deps.beatMs ?? uploadBeatMs;
   const queue: Queued[] = [];
   let queuedRows = 0;
   let queuedCharacters = 0;
@@ -39,7 +40,7 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
     if (inline) waiters += 1;
     try {
       const batch = toBatch(input, input.rows, inline, input.bodyHash);
-      const stored = await store(batch);
+      const stored = await withFreedKey(() => store(batch));
       if (stored.state !== 'stored') return await answerEarlier(findEarlier(stored, input), input.bodyHash);
       const counts = inline ? await startAndWait(stored.id, batch) : undefined;
       return { batchId: batch.batchId, received: input.rows.length, replayed: false, ...(counts && { counts }) };
@@ -50,7 +51,7 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
 
   async function openStream(input: IntakeInput): Promise<Stream> {
     const batch = toBatch(input, [], true, undefined);
-    const stored = await openUpload(deps.pool, batch);
+    const stored = await withFreedKey(() => openUpload(deps.pool, batch));
     if (stored.state !== 'stored') {
       const earlier = findEarlier(stored, input);
       // Whether it is the same body is known when it has been read.
@@ -59,6 +60,8 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
     const { id } = stored;
     let received = 0;
     let rejected = 0;
+    // One that fails is made up for by the next.
+    const beat = setInterval(() => void touchUpload(deps.pool, id).catch(() => undefined), beatMs).unref();
     return {
       async append(rows: NewRow[]) {
         if (!(await appendRows(deps.pool, { id, firstRow: received + 1, rows }))) throw givenUp(batch.batchId);
@@ -66,11 +69,15 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
         rejected += rows.filter((row) => typeof row !== 'string').length;
       },
       async finish({ bodyHash, wait }) {
+        clearInterval(beat);
         if (!(await finishUpload(deps.pool, { id, received, rejected, bodyHash, inline: wait }))) throw givenUp(batch.batchId);
         const counts = wait ? await startAndWait(id, batch) : undefined;
         return { batchId: batch.batchId, received, replayed: false, ...(counts && { counts }) };
       },
-      abort: () => failUpload(deps.pool, id),
+      async abort() {
+        clearInterval(beat);
+        await failUpload(deps.pool, id);
+      },
     };
   }
 
@@ -152,6 +159,12 @@ export function createIntake(deps: { pool: Pool; db: Db; starter: BatchStarter; 
 }
 
 type Earlier = Extract<StoredBatch, { state: 'replayed' }>;
+
+/** A key that turned out to be free is ours when we ask for it once more. */
+async function withFreedKey(take: () => Promise<StoredBatch>): Promise<StoredBatch> {
+  const stored = await take();
+  return stored.state === 'key_freed' ? take() : stored;
+}
 
 /** The finished delivery that had the key before; everything else is a refusal. */
 function findEarlier(stored: Exclude<StoredBatch, { state: 'stored' }>, { sourceId }: IntakeInput): Earlier {

@@ -47,7 +47,7 @@ function describeRow(): object {
 
 function describe(operation: Operation): object {
   const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: ['contact_id', 'alert_id', 'template_id', 'quarantine_id'].includes(name ?? '') ? 'integer' : 'string' } }));
-  const errors = [401, 403, ...(operation.body || operation.query ? [422] : []), ...(operation.errors ?? []), 500, 503];
+  const errors = [401, 403, ...(operation.body || operation.query ? [422] : []), ...(operation.body ? [429] : []), ...(operation.errors ?? []), 500, 503];
   const isIngest = operation.path === '/contacts/ingest';
   return {
     tags: [operation.tag],

@@ -68,6 +68,10 @@ export function newBatchId(at: Date, random: string): string {
   return `batch-${digits.slice(0, 8)}-${digits.slice(9, 15)}-${random}`;
 }
 
+/** An open upload says that it lives every half minute: one that has not for so long lost its process, and its Idempotency-Key is free. */
+export const uploadBeatMs = 30_000;
+export const uploadLostMs = 300_000;
+
 /** Names shared by the workflow and those who talk to it. */
 export const batchMessages = { ingestDone: 'ingestDone', progress: 'progress' } as const;
 

@@ -7,6 +7,7 @@ export const errorKinds = {
   conflict: { retry: false, status: 409 },
   refused: { retry: false, status: 502 },
   contract: { retry: false, status: 502 },
+  busy: { retry: true, status: 429 },
   rateLimited: { retry: true, status: 503 },
   unavailable: { retry: true, status: 503 },
 } as const;

@@ -57,7 +57,8 @@ test('every row is kept with outcome, field and reason, and reads as CSV too', a
     [4, 'rejected', 'email', 'email_domain'],
   ]);
   const csv = (await engine.call('GET', `/api/v1/batches/${body.batch_id}/rows?outcome=rejected`, undefined, { ...as(source), accept: 'text/csv' })).body;
-  expect(csv.split('\r\n')[1]).toMatch(/^2,rejected,nul_character,first_name,/);
+  expect(csv.split('\r\n')[0]).toBe('row,outcome,reason,field,contact_id,fate,fate_reason,retry_at,payload');
+  expect(csv.split('\r\n')[1]).toMatch(/^2,rejected,nul_character,first_name,,,,,"/);
 });
 
 test('one key makes one batch, whatever is sent how often', async () => {

@@ -174,6 +174,12 @@ test.each([
   expect(await call('GET', path)).toMatchObject({ status: 404, body: { type: '/problems/notFound' } });
 });
 
+test.each(['/healthz', '/openapi.json', '/api/v1/batches', '/api/v1/nowhere'])('what %s answers ends with a newline', async (path) => {
+  const answer = await fetch(engine.url + path);
+  expect((await answer.text()).slice(-2)).toBe('}\n');
+  expect(answer.headers.get('content-type')).toMatch(/json/);
+});
+
 test('a body in another type is refused, and the answer names the type that is wanted', async () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
   expect(await call('POST', '/data-sources', 'a=b', form)).toMatchObject({ status: 415, body: { detail: 'Send the body as Content-Type: application/json.' } });

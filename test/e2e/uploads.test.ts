@@ -1,6 +1,6 @@
 import { type ClientRequest, request } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { failStaleUploads } from '../../db/queries/batches';
+import { failLostUploads } from '../../db/queries/batches';
 import { type FreshDatabase, freshDatabase } from '../support/database';
 import { type Engine, makeContacts, seed, settled, startEngine, until } from '../support/engine';
 
@@ -90,9 +90,19 @@ test('an upload that lasts longer than an hour but moves is accepted whole', asy
   await query(`update import_batches set updated_at = now() - interval '2 hours' where id = $1`, [id]);
   open.request.write(piece('longer-'));
   await until(async () => (await query('select count(*) stored from batch_rows where batch_id = $1', [id]))[0].stored === 4_000, 'the second piece');
-  expect(await failStaleUploads(database.db, hour)).toBe(0);
+  expect(await failLostUploads(database.db, hour)).toBe(0);
   open.request.end();
   expect(await open.answer).toMatchObject({ status: 202, body: { received: 4_000 } });
+});
+
+test('after a kill -9 of the api amid an upload its key is in use for minutes only, and the repeat is accepted whole', async () => {
+  const open = await openUpload('killed-', 'stream-7');
+  await engine.kill('api');
+  await engine.start('api');
+  expect((await upload(piece('killed-'), 'stream-7')).status).toBe(409);
+  await query(`update import_batches set updated_at = now() - interval '6 minutes' where id = $1`, [(await open.batch()).id]);
+  expect(await upload(piece('killed-'), 'stream-7')).toMatchObject({ status: 202, body: { received: 2_000, accepted: 2_000 } });
+  expect(await open.batch()).toMatchObject({ state: 'failed', error: 'upload_ended_early', idempotency_key: null });
 });
 
 test.each([
@@ -101,7 +111,7 @@ test.each([
 ])('an upload that was given up as stale is never answered with 202: when %s', async (how, send) => {
   const open = await openUpload('stale-', `stream-5-${how}`);
   await query(`update import_batches set updated_at = now() - interval '2 hours' where id = $1`, [(await open.batch()).id]);
-  expect(await failStaleUploads(database.db, hour)).toBe(1);
+  expect(await failLostUploads(database.db, hour)).toBe(1);
   send(open);
   expect(await open.answer).toMatchObject({ status: 503, body: { type: '/problems/unavailable', detail: expect.stringContaining('given up') } });
   expect(await open.batch()).toMatchObject({ state: 'failed' });

@@ -10,7 +10,7 @@ let database: FreshDatabase;
 let dataDir: string;
 beforeAll(async () => {
   database = await freshDatabase();
-  dataDir = mkdtempSync(join(tmpdir(), 'email-engine-cli-'));
+  dataDir = mkdtempSync(join(process.env['TEST_DIR'] ?? tmpdir(), 'email-engine-cli-'));
 });
 afterAll(async () => {
   await database.drop();

@@ -1,10 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readSettings } from '../../src/cli/settings';
+import { until } from '../support/engine';
 
 /** The scripts are modules of plain Node, which run before anything is installed: so they run here, each answer as JSON on one line. */
 async function inNode(code: string, env: Record<string, string | undefined> = process.env): Promise<any> {
@@ -12,9 +13,17 @@ async function inNode(code: string, env: Record<string, string | undefined> = pr
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
 }
 
+const commandOf = (pid: string) => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+};
+
 let dir: string;
 beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'email-engine-scripts-'));
+  dir = mkdtempSync(join(process.env['TEST_DIR'] ?? tmpdir(), 'email-engine-scripts-'));
   chmodSync(dir, 0o755); // Postgres runs as another user there
   mkdirSync(join(dir, 'logs'));
 });
@@ -68,3 +77,16 @@ test('the address of an embedded Postgres is left for its owner only, while it i
   bystander.kill('SIGKILL');
   await once(bystander, 'exit');
 }, 90_000);
+
+test('npm test that is interrupted leaves no folder and no process behind, and says that it stops and when it has', async () => {
+  const child = spawn(process.execPath, ['scripts/test.mjs', 'test/unit/http'], { env: { ...process.env, TMPDIR: dir }, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (part: Buffer) => (said += part.toString()));
+  const left = () => readdirSync(dir).filter((name) => name.startsWith('email-engine-test-'));
+  const processes = () => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(join(dir, 'email-engine-test-')));
+  await until(async () => left().length > 0 && processes().length > 0, 'a folder and its servers');
+  child.kill('SIGINT');
+  await once(child, 'exit');
+  await until(async () => processes().length === 0, 'the end of its servers');
+  expect([left(), said.trim().split('\n').slice(-2)]).toEqual([[], ['Stopping …', 'Stopped.']]);
+}, 120_000);

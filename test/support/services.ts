@@ -25,7 +25,7 @@ export async function startServices(dataDir: string): Promise<Services> {
 }
 
 export function makeDataDir(): string {
-  const dataDir = mkdtempSync(join(tmpdir(), 'email-engine-kill-'));
+  const dataDir = mkdtempSync(join(process.env['TEST_DIR'] ?? tmpdir(), 'email-engine-kill-'));
   chmodSync(dataDir, 0o755); // Postgres runs as another user there
   return dataDir;
 }
