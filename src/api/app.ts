@@ -72,13 +72,15 @@ export function createApp(deps: ApiDeps): Express {
     next();
   });
   const findPrincipal = createPrincipals(db);
-  app.use(createWebhookDoor({ db, intake: deps.eventIntake, findPrincipal, now: Date.now }));
+  // One for all bodies that are held in memory, whichever door they come by.
+  const room = createBodyRoom();
+  app.use(createWebhookDoor({ db, intake: deps.eventIntake, findPrincipal, room, now: Date.now }));
   const api = Router();
   api.use((_req, res, next) => {
     res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
     next();
   });
-  api.use(createAuthentication(findPrincipal), createBodyRoom(), createIngestRoute(deps.intake), toRouter(served));
+  api.use(createAuthentication(findPrincipal), room, createIngestRoute(deps.intake), toRouter(served));
   app.use('/api/v1', api);
   app.use(helmet());
   app.get('/', (_req, res) => res.redirect('/docs'));

@@ -24,7 +24,7 @@ export function createEventIntake({ store, log }: { store: (events: MailEvent[])
 
   function accept(events: MailEvent[]): Promise<void> {
     if (waiting > 0 && waiting + events.length > waitingEvents) {
-      throw new EngineError('rateLimited', 'event queue is full', { retryAfterMs: 1_000, publicMessage: 'Too many events are waiting to be stored. Send it again.' });
+      throw new EngineError('busy', 'event queue is full', { retryAfterMs: 1_000, publicMessage: 'Too many events are waiting to be stored. Send it again.' });
     }
     return new Promise((resolve, reject) => {
       queue.push({ events, resolve, reject });

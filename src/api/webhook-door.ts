@@ -1,4 +1,4 @@
-import express, { type Request, type Response, Router } from 'express';
+import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Db } from '../../db/client';
 import { listBounceCategories } from '../../db/queries/bounce-rules';
 import { insertQuarantined } from '../../db/queries/webhook-quarantine';
@@ -26,7 +26,7 @@ const perKey = { perSecond: 10_000, burst: 20_000 };
 const wrongKeys = { perSecond: 0.5, burst: 30 };
 const lookAgainMs = 10_000;
 
-export type WebhookDeps = { db: Db; intake: EventIntake; findPrincipal: FindPrincipal; now: () => number };
+export type WebhookDeps = { db: Db; intake: EventIntake; findPrincipal: FindPrincipal; room: RequestHandler; now: () => number };
 /** What an address and a body say together. */
 export type Reading = { endpoint: string; contentType: string; bytes: Buffer; instanceId: string | null };
 /** `passed`: records that are about no end of a mail. `bad`: what cannot be read, of a list only those items. */
@@ -37,28 +37,37 @@ export type Read = { events: MailEvent[]; passed: number; bad: { reason: string;
  * send no header. Answered when committed: 202. What an authenticated sender sent and nobody can read is kept, also 202; it would be the same the next time.
  */
 export function createWebhookDoor(deps: WebhookDeps): Router {
-  const { db, intake, findPrincipal } = deps;
+  const { db, intake, findPrincipal, room } = deps;
   const routes = Router();
   const keyLimit = createRateLimit(perKey);
   const wrongLimit = createRateLimit(wrongKeys);
   const readEvents = createReader(deps);
   let quarantining = 0;
-  const raw = (limit: string) => express.raw({ type: () => true, limit });
+  const inHeader = (req: Request) => toToken(req.get('authorization'));
+  const inAddress = (req: Request) => String(req.params['key']);
 
-  for (const event of Object.keys(webhookEvents)) routes.post(`/api/v1/webhooks/mailwizz/${event}`, raw(bodyLimit), (req, res) => take(req, res, { key: toToken(req.get('authorization')), endpoint: `mailwizz/${event}` }));
-  routes.post('/api/v1/webhooks/pmta', raw(listLimit), (req, res) => take(req, res, { key: toToken(req.get('authorization')), endpoint: 'pmta' }));
-  routes.post('/webhooks/mailwizz/:key/:event', raw(bodyLimit), (req, res) => take(req, res, { key: req.params['key'], endpoint: `mailwizz/${String(req.params['event'])}` }));
-  routes.post('/webhooks/mailwizz/:key', raw(bodyLimit), (req, res) => take(req, res, { key: req.params['key'], endpoint: 'mailwizz' }));
-  routes.get('/webhooks/mailwizz/:key', (req, res) => take(req, res, { key: req.params['key'], endpoint: 'mailwizz' }));
-  routes.post('/webhooks/pmta/:key', raw(listLimit), (req, res) => take(req, res, { key: req.params['key'], endpoint: 'pmta' }));
+  for (const event of Object.keys(webhookEvents)) post(`/api/v1/webhooks/mailwizz/${event}`, bodyLimit, inHeader, () => `mailwizz/${event}`);
+  post('/api/v1/webhooks/pmta', listLimit, inHeader, () => 'pmta');
+  post('/webhooks/mailwizz/:key/:event', bodyLimit, inAddress, (req) => `mailwizz/${String(req.params['event'])}`);
+  post('/webhooks/mailwizz/:key', bodyLimit, inAddress, () => 'mailwizz');
+  post('/webhooks/pmta/:key', listLimit, inAddress, () => 'pmta');
+  routes.get('/webhooks/mailwizz/:key', async (req, res) => take(res, await identify(req, inAddress(req), 'mailwizz'), { endpoint: 'mailwizz', contentType: formType, bytes: Buffer.from(req.originalUrl.split('?')[1] ?? '') }));
   return routes;
 
-  async function take(req: Request, res: Response, { key, endpoint }: { key: unknown; endpoint: string }): Promise<void> {
-    const sender = await identify(req, String(key), endpoint);
-    const body: unknown = req.body;
-    const bytes = req.method === 'GET' ? Buffer.from(req.originalUrl.split('?')[1] ?? '') : Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-    const contentType = req.method === 'GET' ? 'application/x-www-form-urlencoded' : (req.get('content-type') ?? '');
-    const reading = { endpoint, contentType, bytes, instanceId: sender.instanceId };
+  /** The key is looked at before the body is read. */
+  function post(path: string, limit: string, keyOf: (req: Request) => string, endpointOf: (req: Request) => string): void {
+    const admit: RequestHandler = async (req, res, next) => {
+      res.locals['sender'] = await identify(req, keyOf(req), endpointOf(req));
+      next();
+    };
+    routes.post(path, admit, room, express.raw({ type: () => true, limit }), async (req, res) => {
+      const body: unknown = req.body;
+      await take(res, senderOf(res), { endpoint: endpointOf(req), contentType: req.get('content-type') ?? '', bytes: Buffer.isBuffer(body) ? body : Buffer.alloc(0) });
+    });
+  }
+
+  async function take(res: Response, sender: WebhookPrincipal, asked: Omit<Reading, 'instanceId'>): Promise<void> {
+    const reading = { ...asked, instanceId: sender.instanceId };
     const read = await readEvents(reading);
     await quarantine(reading, read.bad);
     if (read.events.length > 0) await intake.accept(read.events);
@@ -67,20 +76,20 @@ export function createWebhookDoor(deps: WebhookDeps): Router {
 
   async function identify(req: Request, key: string, endpoint: string): Promise<WebhookPrincipal> {
     const from = req.ip ?? '';
-    if (!wrongLimit.has(from)) throw new EngineError('rateLimited', 'wrong keys', { retryAfterMs: 60_000, publicMessage: 'Too many wrong keys.' });
+    if (!wrongLimit.has(from)) throw new EngineError('busy', 'wrong keys', { retryAfterMs: 60_000, publicMessage: 'Too many wrong keys.' });
     const sender = await findPrincipal(key);
     const fits = sender?.kind === 'webhook' && (endpoint === 'pmta') === (sender.instanceId === null);
     if (!fits) {
       wrongLimit.take(from);
       throw new EngineError('unauthenticated', 'no webhook key', { publicMessage: 'This address needs a webhook key of the right kind.' });
     }
-    if (!keyLimit.take(sender.keyId)) throw new EngineError('rateLimited', 'webhook rate', { retryAfterMs: 1_000, publicMessage: `A key may send ${perKey.perSecond} calls a second.` });
+    if (!keyLimit.take(sender.keyId)) throw new EngineError('busy', 'webhook rate', { retryAfterMs: 1_000, publicMessage: `A key may send ${perKey.perSecond} calls a second.` });
     return sender;
   }
 
   async function quarantine({ endpoint, contentType, instanceId }: Reading, bad: Read['bad']): Promise<void> {
     if (bad.length === 0) return;
-    if (quarantining >= quarantinedAtOnce) throw new EngineError('rateLimited', 'quarantine is busy', { retryAfterMs: 1_000, publicMessage: 'Too many unreadable reports at once. Send it again.' });
+    if (quarantining >= quarantinedAtOnce) throw new EngineError('busy', 'quarantine is busy', { retryAfterMs: 1_000, publicMessage: 'Too many unreadable reports at once. Send it again.' });
     quarantining += 1;
     try {
       await insertQuarantined(db, bad.map(({ reason, bytes }) => ({ instanceId, endpoint, contentType: contentType.slice(0, 100).toWellFormed(), body: bytes.subarray(0, keptBytes), reason })));
@@ -129,6 +138,15 @@ export function createReader({ db, now }: Pick<WebhookDeps, 'db' | 'now'>) {
     };
   }
 }
+
+const formType = 'application/x-www-form-urlencoded';
+
+function senderOf(res: Response): WebhookPrincipal {
+  const sender: unknown = res.locals['sender'];
+  if (!isSender(sender)) throw new EngineError('unauthenticated', 'a route without a look at its key');
+  return sender;
+}
+const isSender = (value: unknown): value is WebhookPrincipal => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'webhook';
 
 const isWebhookEvent = (name: string): name is WebhookEvent => Object.hasOwn(webhookEvents, name);
 
