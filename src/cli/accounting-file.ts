@@ -15,10 +15,9 @@ const recordsPerCommit = 5_000;
 const chunkBytes = 1 << 20;
 const headerBytes = 64 << 10;
 const recordBytes = 256 << 10;
-const growsAgainMs = 1_000;
 
 export type ImportSums = { records: number; stored: number; copies: number; unmatched: number; passed: number; unreadable: number };
-export type Import = { db: Db; categories: ReadonlyMap<string, BounceClass>; follow: boolean; again: boolean; signal: AbortSignal; onProgress: (sums: ImportSums, share: number) => void };
+export type Import = { db: Db; categories: ReadonlyMap<string, BounceClass>; again: boolean; signal: AbortSignal; onProgress: (sums: ImportSums, share: number) => void };
 
 /** A file that is none of PowerMTA's, in words. */
 export class NoAccounting extends Error {}
@@ -26,10 +25,9 @@ export class NoAccounting extends Error {}
 type Row = { record: Record<string, string>; info: Info };
 
 /**
- * Takes over an accounting file from where it was left, whatever it is called by now: it is known by its first lines. With `follow` it goes on as the file
- * grows, until it is told to stop. The last record counts only with its line end while somebody may still write to it.
+ * Takes over an accounting file from where it was left, whatever it is called by now: it is known by its first lines.
  */
-export async function importAccounting(path: string, { db, categories, follow, again, signal, onProgress }: Import): Promise<ImportSums> {
+export async function importAccounting(path: string, { db, categories, again, signal, onProgress }: Import): Promise<ImportSums> {
   const sums: ImportSums = { records: 0, stored: 0, copies: 0, unmatched: 0, passed: 0, unreadable: 0 };
   const file = await open(path, 'r');
   try {
@@ -43,15 +41,13 @@ export async function importAccounting(path: string, { db, categories, follow, a
       const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
       position += bytesRead;
       if (bytesRead > 0) await write(parser, Buffer.from(buffer.subarray(0, bytesRead)));
-      else if (!follow) await end(parser);
+      else await end(parser);
       while (waiting.length >= recordsPerCommit || (bytesRead === 0 && waiting.length > 0)) {
         await commit(waiting.slice(0, recordsPerCommit), start, fingerprint);
         waiting = waiting.slice(recordsPerCommit);
         onProgress(sums, position / Math.max(1, (await file.stat()).size));
       }
-      if (bytesRead > 0) continue;
-      if (!follow) break;
-      await new Promise((resolve) => setTimeout(resolve, growsAgainMs));
+      if (bytesRead === 0) break;
     }
     return sums;
   } finally {

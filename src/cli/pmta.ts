@@ -9,12 +9,12 @@ const toldEveryMs = 2_000;
 
 export const pmtaCommand: Command = {
   summary: "take over PowerMTA's accounting files",
-  help: `email-engine pmta FILE… [--follow] [--again] [--json]
+  help: `email-engine pmta FILE… [--again] [--json]
 Reads accounting files of PowerMTA (CSV with a header line): deliveries (d), bounces (b, rb) and complaints (f) become events, everything else is passed
-over. A file is taken up where it was left, also when it was renamed since; what was read before counts once. --follow goes on as the last FILE grows,
-until Ctrl-C. --again reads from the beginning. What cannot be read goes to GET /api/v1/webhook-quarantine. --json prints one line a file.
+over. A file is taken up where it was left, also when it was renamed since, so a job may run it every minute; what was read before counts once.
+--again reads from the beginning. What cannot be read goes to GET /api/v1/webhook-quarantine. --json prints one line a file.
 Exit 0 when every file was read, 1 when one is no accounting file or not there, 2 without a FILE.`,
-  options: { options: { follow: { type: 'boolean', default: false }, again: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } },
+  options: { options: { again: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } },
   async run(values, paths) {
     if (paths.length === 0) {
       console.error('Name at least one FILE; email-engine pmta --help tells more.');
@@ -25,10 +25,9 @@ Exit 0 when every file was read, 1 when one is no accounting file or not there, 
     return withDatabase(loadStoreConfig(readSettings()).databaseUrl, async (db) => {
       const categories = await listBounceCategories(db);
       let good = true;
-      for (const [index, path] of paths.entries()) {
-        const follow = values.get('follow') === true && index === paths.length - 1;
+      for (const path of paths) {
         try {
-          const sums = await importAccounting(path, { db, categories, follow, again: values.get('again') === true, signal: stop.signal, onProgress: teller(path) });
+          const sums = await importAccounting(path, { db, categories, again: values.get('again') === true, signal: stop.signal, onProgress: teller(path) });
           console.log(values.get('json') === true ? JSON.stringify({ file: path, ...sums }) : `${path}: ${toText(sums)}`);
         } catch (error) {
           if (!(error instanceof NoAccounting) && !isFileTrouble(error)) throw error;

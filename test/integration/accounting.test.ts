@@ -48,20 +48,6 @@ test('a file is taken up where it was left, also after it was renamed, and again
   expect(await query(`select event_data ->> 'dsnDiag' text from contact_events where event_type = 'bounced'`)).toEqual([{ text: 'smtp;550 "no", at\nall' }]);
 });
 
-test('a file that grows is followed, and a record counts when its line has ended', async () => {
-  const file = join(folder, 'grows.csv');
-  writeFileSync(file, header + lines(201, 210));
-  const { child, ended } = start(file, '--follow', '--json');
-  const stored = async (n: number) => (await query(`select count(*)::int n from contact_events join contacts on contacts.id = contact_id where contacts.id between 201 and 300`))[0].n === n;
-  await until(() => stored(10), 'what was there');
-  const next = line(211);
-  appendFileSync(file, next.slice(0, 30));
-  appendFileSync(file, next.slice(30) + lines(212, 220));
-  await until(() => stored(20), 'what came');
-  child.kill('SIGINT');
-  expect((await ended).code).toBe(0);
-});
-
 test('an import killed in the middle is finished by the next one, each record once', async () => {
   const file = join(folder, 'large.csv');
   writeFileSync(file, header + lines(1_001, 30_000));
