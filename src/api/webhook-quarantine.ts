@@ -52,7 +52,7 @@ export function createQuarantineRoutes({ db, intake, now }: { db: Db; intake: Ev
     ),
 
     serve(
-      { method: 'get', path: '/unmatched-events', tag, who: 'operator', summary: 'Events whose contact or campaign is not known yet', description: 'Per campaign, the most first. They are tried again every minute and kept as they are after 30 days. A campaign that somebody runs in MailWizz without us shows here.', answer: { status: 200, text: 'Counts per campaign', schema: anyAnswer } },
+      { method: 'get', path: '/unmatched-events', tag, who: 'operator', summary: 'Events whose contact or campaign is not known yet', description: 'Per campaign, the most first. A campaign that somebody runs in MailWizz without us shows here.', answer: { status: 200, text: 'Counts per campaign', schema: anyAnswer } },
       async (_req, res) => {
         res.json({ items: await countUnmatched(db) });
       },
