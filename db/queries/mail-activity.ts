@@ -61,17 +61,26 @@ export async function addCounts(tx: Tx, counts: EventCount[]): Promise<void> {
     from json_to_recordset(${JSON.stringify(input)}::json) as input(campaign_id bigint, leg_id bigint, source_id text, pool text, day date, event_type text, total bigint, contacts bigint)
     on conflict (campaign_id, leg_id, source_id, pool, day, event_type) do update
       set total = event_counts.total + excluded.total, contacts = event_counts.contacts + excluded.contacts, updated_at = now()`);
-  await addTotals(tx, counts);
+  await storeTotals(tx, counts);
 }
 
-/** The figures in the campaign's own row are contacts, not events. */
-async function addTotals(tx: Tx, counts: EventCount[]): Promise<void> {
-  const of = (campaignId: number, type: string) => counts.filter((count) => count.campaignId === campaignId && count.eventType === type).reduce((sum, { contacts }) => sum + contacts, 0);
+/**
+ * The figures in the campaign's own row are contacts, not events. They are taken from the sums and not added to: the row also gets MailWizz's figures
+ * while the campaign runs, and one must never be added to the other. Locked first, so that the sums seen are those of all who came before.
+ */
+async function storeTotals(tx: Tx, counts: EventCount[]): Promise<void> {
   for (const id of [...new Set(counts.map(({ campaignId }) => campaignId))].filter((campaignId) => campaignId > 0).toSorted((a, b) => a - b)) {
+    await tx.execute(sql`select from campaigns where id = ${id} for no key update`);
     await tx.execute(sql`
-      update campaigns set total_sent = total_sent + ${of(id, 'sent')}, total_delivered = total_delivered + ${of(id, 'delivered')}, total_bounced = total_bounced + ${of(id, 'bounced')},
-        total_opened = total_opened + ${of(id, 'opened')}, total_clicked = total_clicked + ${of(id, 'clicked')}, total_unsubscribed = total_unsubscribed + ${of(id, 'unsubscribed')},
-        total_spam_reports = total_spam_reports + ${of(id, 'spam_report')} where id = ${id}`);
+      with sums as (select event_type, sum(contacts)::int contacts from event_counts where campaign_id = ${id} group by event_type),
+      figures as (
+        select coalesce(max(contacts) filter (where event_type = 'sent'), 0) sent, coalesce(max(contacts) filter (where event_type = 'delivered'), 0) delivered,
+          coalesce(max(contacts) filter (where event_type = 'bounced'), 0) bounced, coalesce(max(contacts) filter (where event_type = 'opened'), 0) opened,
+          coalesce(max(contacts) filter (where event_type = 'clicked'), 0) clicked, coalesce(max(contacts) filter (where event_type = 'unsubscribed'), 0) unsubscribed,
+          coalesce(max(contacts) filter (where event_type = 'spam_report'), 0) spam_reports from sums)
+      update campaigns set total_sent = figures.sent, total_delivered = figures.delivered, total_bounced = figures.bounced, total_opened = figures.opened,
+        total_clicked = figures.clicked, total_unsubscribed = figures.unsubscribed, total_spam_reports = figures.spam_reports
+      from figures where campaigns.id = ${id}`);
   }
 }
 

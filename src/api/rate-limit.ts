@@ -13,8 +13,6 @@ export function createRateLimit({ perSecond, burst, now = Date.now }: { perSecon
       bucket.left -= 1;
       return true;
     },
-    /** Whether it has any left; takes none. */
-    has: (name: string) => refill(name).left >= 1,
   };
 
   function refill(name: string) {

@@ -75,12 +75,11 @@ export function createWebhookDoor(deps: WebhookDeps): Router {
   }
 
   async function identify(req: Request, key: string, endpoint: string): Promise<WebhookPrincipal> {
-    const from = req.ip ?? '';
-    if (!wrongLimit.has(from)) throw new EngineError('busy', 'wrong keys', { retryAfterMs: 60_000, publicMessage: 'Too many wrong keys.' });
     const sender = await findPrincipal(key);
     const fits = sender?.kind === 'webhook' && (endpoint === 'pmta') === (sender.instanceId === null);
     if (!fits) {
-      wrongLimit.take(from);
+      // Behind a proxy all come from one address: whoever has the right key is never shut out for those who have not.
+      if (!wrongLimit.take(req.ip ?? '')) throw new EngineError('busy', 'wrong keys', { retryAfterMs: 60_000, publicMessage: 'Too many wrong keys.' });
       throw new EngineError('unauthenticated', 'no webhook key', { publicMessage: 'This address needs a webhook key of the right kind.' });
     }
     if (!keyLimit.take(sender.keyId)) throw new EngineError('busy', 'webhook rate', { retryAfterMs: 1_000, publicMessage: `A key may send ${perKey.perSecond} calls a second.` });

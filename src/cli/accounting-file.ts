@@ -15,6 +15,7 @@ const recordsPerCommit = 5_000;
 const chunkBytes = 1 << 20;
 const headerBytes = 64 << 10;
 const recordBytes = 256 << 10;
+const newline = 0x0a;
 
 export type ImportSums = { records: number; stored: number; copies: number; unmatched: number; passed: number; unreadable: number };
 export type Import = { db: Db; categories: ReadonlyMap<string, BounceClass>; again: boolean; signal: AbortSignal; onProgress: (sums: ImportSums, share: number) => void };
@@ -25,7 +26,8 @@ export class NoAccounting extends Error {}
 type Row = { record: Record<string, string>; info: Info };
 
 /**
- * Takes over an accounting file from where it was left, whatever it is called by now: it is known by its first lines.
+ * Takes over an accounting file from where it was left, whatever it is called by now: it is known by its first lines. A last line without its end is
+ * still being written, and left for the next time.
  */
 export async function importAccounting(path: string, { db, categories, again, signal, onProgress }: Import): Promise<ImportSums> {
   const sums: ImportSums = { records: 0, stored: 0, copies: 0, unmatched: 0, passed: 0, unreadable: 0 };
@@ -35,13 +37,19 @@ export async function importAccounting(path: string, { db, categories, again, si
     let position = Math.max(from, again ? 0 : await findBytesRead(db, fingerprint));
     const start = position;
     let waiting: Row[] = [];
-    const parser = createParser(columns, (row) => waiting.push(row));
+    let isWhole = true;
+    const parser = createParser(columns, { onRow: (row) => waiting.push(row), onSkip: () => (sums.unreadable += 1) });
     const buffer = Buffer.alloc(chunkBytes);
     while (!signal.aborted) {
       const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
       position += bytesRead;
-      if (bytesRead > 0) await write(parser, Buffer.from(buffer.subarray(0, bytesRead)));
-      else await end(parser);
+      if (bytesRead > 0) {
+        await write(parser, Buffer.from(buffer.subarray(0, bytesRead)));
+        isWhole = buffer[bytesRead - 1] === newline;
+      } else {
+        await end(parser);
+        if (!isWhole) waiting.pop();
+      }
       while (waiting.length >= recordsPerCommit || (bytesRead === 0 && waiting.length > 0)) {
         await commit(waiting.slice(0, recordsPerCommit), start, fingerprint);
         waiting = waiting.slice(recordsPerCommit);
@@ -86,17 +94,18 @@ export async function importAccounting(path: string, { db, categories, again, si
   }
 }
 
-/** Broken quotes and missing cells spoil one record, not the file. */
-function createParser(columns: string[], onRow: (row: Row) => void): Parser {
-  const parser = parse({ columns, info: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true, skip_records_with_error: true, max_record_size: recordBytes });
+/** Broken quotes and missing cells spoil one record, not the file. A quote that is open at the end is one that is still being written. */
+function createParser(columns: string[], { onRow, onSkip }: { onRow: (row: Row) => void; onSkip: () => void }): Parser {
+  const parser = parse({
+    columns, info: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true, skip_records_with_error: true, max_record_size: recordBytes,
+    on_skip: (error) => {
+      if (error?.code !== 'CSV_QUOTE_NOT_CLOSED') onSkip();
+      return undefined;
+    },
+  });
   parser.on('data', (row: Row) => onRow(row));
   return parser;
 }
 
 const write = (parser: Parser, chunk: Buffer) => new Promise<void>((resolve, reject) => parser.write(chunk, (error) => (error ? reject(error) : resolve())));
-const end = (parser: Parser) =>
-  new Promise<void>((resolve) => {
-    if (parser.writableEnded) return resolve();
-    parser.once('end', resolve);
-    parser.end();
-  });
+const end = (parser: Parser) => new Promise<void>((resolve, reject) => parser.once('end', resolve).once('error', reject).end());

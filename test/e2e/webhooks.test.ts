@@ -124,6 +124,13 @@ test('what is answered 202 is stored, over a kill -9 of the api under load', asy
   expect(await query(`select sum(total)::int total from event_counts where event_type = 'opened'`)).toEqual([{ total: stored.size }]);
 });
 
+test('who sends wrong keys is slowed down, and shuts nobody out who has the right one', async () => {
+  const statuses: number[] = [];
+  for (let n = 0; n < 60; n += 1) statuses.push((await send(`/webhooks/mailwizz/ee_whk_${n}`, '{}')).status);
+  expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  expect((await send('/api/v1/webhooks/mailwizz/email-sent', JSON.stringify(report(1)), { key })).status).toBe(202);
+});
+
 async function operatorKey(): Promise<string> {
   const { makeApiKey } = await import('../../src/api/keys');
   const { text, parsed } = makeApiKey('ops');

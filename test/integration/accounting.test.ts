@@ -48,6 +48,19 @@ test('a file is taken up where it was left, also after it was renamed, and again
   expect(await query(`select event_data ->> 'dsnDiag' text from contact_events where event_type = 'bounced'`)).toEqual([{ text: 'smtp;550 "no", at\nall' }]);
 });
 
+test('a line that is still being written is left for the next time, and read whole then', async () => {
+  const file = join(folder, 'grows.csv');
+  const next = line(211);
+  for (const [cut, name] of [[30, 'between quotes'], [next.length - 20, 'within quotes']] as const) {
+    await query('truncate contact_events, campaign_activity, event_counts, accounting_files');
+    writeFileSync(file, header + lines(201, 210) + next.slice(0, cut));
+    expect([name, sumsOf((await run(file, '--json')).out)]).toMatchObject([name, { records: 10, stored: 10, unreadable: 0 }]);
+    appendFileSync(file, next.slice(cut));
+    expect([name, sumsOf((await run(file, '--json')).out)]).toMatchObject([name, { records: 1, stored: 1, unreadable: 0 }]);
+  }
+  expect(await query(`select email, event_data ->> 'dsnDiag' text from contact_events where contact_id = 211`)).toEqual([{ email: 'reader211@gmail.com', text: 'smtp;550 "no", at\nall' }]);
+});
+
 test('an import killed in the middle is finished by the next one, each record once', async () => {
   const file = join(folder, 'large.csv');
   writeFileSync(file, header + lines(1_001, 30_000));

@@ -130,6 +130,14 @@ test('soft bounces of five campaigns within the days of the rule count as a hard
   expect(await rows.query('select reason, origin from suppressions')).toEqual([{ reason: 'bounced', origin: 'mailwizz:client-1' }]);
 });
 
+test("figures that MailWizz gave the campaign are replaced by ours, never added to", async () => {
+  await readers(2);
+  await campaign();
+  await rows.query('update campaigns set total_sent = 100, total_opened = 50');
+  await recordMailEvents(database.db, [event('sent', 1), event('sent', 2)]);
+  expect(await rows.query('select total_sent, total_opened from campaigns')).toEqual([{ total_sent: 2, total_opened: 0 }]);
+});
+
 test('a subscriber is found by the uid where the address says somebody else, and uids of one instance mean nothing in another', async () => {
   await readers(2);
   await campaign();
